@@ -1,0 +1,1 @@
+"""Everything a person sees of mozi; nothing here computes."""

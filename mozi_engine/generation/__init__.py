@@ -1,0 +1,1 @@
+"""The ways to continue a conversation; each is one class that keeps the Generator protocol."""

@@ -1,0 +1,82 @@
+"""The user's settings: a TOML file, then environment variables, strictly checked."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from mozi_engine.errors import SettingsError
+from mozi_engine.files import config_dir
+
+ENGINES = ("llamacpp", "remote")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One attribute a key of `settings.toml`; `MOZI_<KEY>` in the environment wins over the file."""
+
+    model: str = "qwen2.5-coder-1.5b"
+    engine: str = "llamacpp"  # or "remote": any OpenAI-compatible server at base_url
+    base_url: str = ""
+    passages: int = 4  # how many passages an answer is made from
+    context: int = 4096  # tokens
+    threads: int = 0  # 0: one a physical core
+    pdf_seconds: int = 120  # time limit for one paper, plus a second a page
+    pdf_gigabytes: float = 3.0  # memory limit for reading one paper
+    download_megabytes: int = 200  # largest PDF that is fetched from a URL
+
+
+def load(path: Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings file (default: `config_dir()/settings.toml`, which need not exist) and the environment.
+
+    Raises SettingsError on an unknown key, a wrong type or a file that is not TOML.
+    """
+    path = path or config_dir() / "settings.toml"
+    environ = os.environ if environ is None else environ
+    values = _read(path)
+    kinds = {field.name: type(field.default) for field in fields(Settings)}
+    for name in kinds:
+        if text := environ.get(f"MOZI_{name.upper()}"):
+            values[name] = _from_text(name, text, kinds[name])
+    for name, value in values.items():
+        _check(path, name, value, kinds)
+    return Settings(**values)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise SettingsError(f"{path}: {error}", hint="correct the file, or move it away") from error
+
+
+def _from_text(name: str, text: str, kind: type) -> Any:
+    try:
+        return kind(text)
+    except ValueError as error:
+        raise SettingsError(f"MOZI_{name.upper()}={text!r} is not {_a(kind)}") from error
+
+
+def _check(path: Path, name: str, value: Any, kinds: Mapping[str, type]) -> None:
+    if name not in kinds:
+        close = difflib.get_close_matches(name, kinds, n=1)
+        meant = f"did you mean {close[0]!r}?" if close else f"known keys: {', '.join(kinds)}"
+        raise SettingsError(f"{path}: unknown key {name!r}", hint=meant)
+    kind = kinds[name]
+    if not (type(value) is kind or (kind is float and type(value) is int)):
+        raise SettingsError(f"{path}: {name} = {value!r} is not {_a(kind)}")
+    if name == "engine" and value not in ENGINES:
+        raise SettingsError(f"{path}: engine = {value!r}", hint=f"one of {', '.join(ENGINES)}")
+    if kind in (int, float) and value < 0:
+        raise SettingsError(f"{path}: {name} = {value!r} is negative")
+
+
+def _a(kind: type) -> str:
+    return {int: "a whole number", float: "a number", str: "a text"}[kind]
