@@ -32,7 +32,7 @@ class Settings:
 
 
 def load(path: Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:
-    """Read the settings file (default: `config_dir()/settings.toml`, which need not exist) and the environment.
+    """Read the settings file (`config_dir()/settings.toml`, which need not exist) and the environment.
 
     Raises SettingsError on an unknown key, a wrong type or a file that is not TOML.
     """

@@ -188,6 +188,16 @@ class GenerationSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class Progress:
+    """Long work that is under way: `done` of `total` (None when unknown), in bytes or pages."""
+
+    label: str
+    done: int
+    total: int | None
+    unit: Literal["bytes", "pages"]
+
+
+@dataclass(frozen=True, slots=True)
 class Prefill:
     """The model has read `done` of `total` prompt tokens; `cached` of them it already knew."""
 
