@@ -1,0 +1,269 @@
+"""PDF -> Paper, in a process of its own: the only module that imports PyMuPDF.
+
+Run as `python -m mozi_engine.paper.pdf`. It reads one request (a line of JSON) on its standard input
+and answers in lines of JSON on its standard output:
+
+    {"opened": pages, "scans": how many will be read by OCR, "private": whether a password was needed}
+    {"text": Paper}                  the words in a first order, at once
+    {"page": n, "of": pages}         the layout of so many pages is known
+    {"layout": Paper | null}         the paper as it is; null: as `text` had it
+    {"error": message, "hint": …, "password": …}
+
+It ends when its standard input does, so that it never outlives the process that started it.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+# PyMuPDF imports its layout analysis when it is itself imported: 0.6 of 0.9 s, and the text needs none
+# of it. None in sys.modules makes that import fail, which PyMuPDF allows for; `_layout` takes it back.
+sys.modules["pymupdf.layout"] = None  # type: ignore[assignment]
+import pymupdf  # noqa: E402
+
+from mozi_engine.errors import PaperError, PasswordError  # noqa: E402
+from mozi_engine.paper import codec  # noqa: E402
+from mozi_engine.paper.assembling import assemble  # noqa: E402
+from mozi_engine.paper.page import Line, PageText, Printed, Role, clean, is_cjk  # noqa: E402
+from mozi_engine.paper.regions import LayoutBox, by_blocks, by_layout  # noqa: E402
+from mozi_engine.types import Box, Paper  # noqa: E402
+
+# Layout takes a third to half a second a page: a thesis would be minutes. Its text in blocks will do.
+LAYOUT_PAGES = 100
+OCR_DPI = 150
+_FLAGS = pymupdf.TEXT_PRESERVE_WHITESPACE | pymupdf.TEXT_MEDIABOX_CLIP | pymupdf.TEXT_CID_FOR_UNKNOWN_UNICODE
+_BOLD = 16
+_ROLES: dict[str, Role] = {
+    "title": "title",
+    "section-header": "heading",
+    "text": "text",
+    "list-item": "list",
+    "table": "table",
+    "caption": "caption",
+    "picture": "picture",
+    "formula": "equation",
+    "footnote": "footnote",
+    "page-header": "margin",
+    "page-footer": "margin",
+}
+
+
+def read(path: Path, identity: str, password: str | None) -> Iterator[dict[str, Any]]:
+    """The messages that this module's docstring names. Raises PaperError."""
+    document, private = _open(path, password)
+    pages = [page_text(document[number]) for number in range(len(document))]
+    scans = [page.number for page in pages if page.image and not page.lines]
+    ocr = ocr_installed()
+    yield {"opened": len(pages), "scans": len(scans) if ocr else 0, "private": private}
+    _check(pages, scans, ocr)
+    text = assemble(identity, by_blocks(pages), () if ocr else scans)
+    yield {"text": codec.encode(text)}
+    if ocr and scans:
+        _recognise(document, scans)
+        pages = [page_text(document[page.number - 1]) if page.number in scans else page for page in pages]
+        _check(pages, [], ocr)
+    if len(pages) > LAYOUT_PAGES:
+        recognised = assemble(identity, by_blocks(pages)) if ocr and scans else None
+        yield {"layout": codec.encode(recognised) if recognised else None}
+        return
+    yield from _laid_out(document, pages, text)
+
+
+def _laid_out(document: Any, pages: list[PageText], text: Paper) -> Iterator[dict[str, Any]]:
+    sys.modules.pop("pymupdf.layout", None)
+    import pymupdf.layout
+
+    pymupdf.layout.activate()
+    regions = []
+    for page in pages:
+        yield {"page": page.number - 1, "of": len(pages)}
+        regions.append(by_layout(page, _layout(document[page.number - 1])))
+    paper = assemble(text.id, regions, text.scanned)
+    yield {"page": len(pages), "of": len(pages)}
+    yield {"layout": codec.encode(paper)}
+
+
+def _open(path: Path, password: str | None) -> tuple[Any, bool]:
+    try:
+        document = pymupdf.open(path, filetype="pdf")
+        locked = bool(document.needs_pass)
+        if locked and not (password is not None and document.authenticate(password)):
+            raise _locked(path, password)
+        if not len(document):
+            raise PaperError(f"{path.name} has no pages", "the file may be damaged: fetch it again")
+    except (pymupdf.FileDataError, RuntimeError, ValueError) as error:
+        raise PaperError(f"{path.name} is damaged and cannot be read", "fetch the file again") from error
+    return document, locked
+
+
+def _locked(path: Path, password: str | None) -> PasswordError:
+    if password is None:
+        return PasswordError(f"{path.name} needs a password", "--password, or MOZI_PDF_PASSWORD")
+    return PasswordError(f"the password does not open {path.name}", "check it, and give it again")
+
+
+def _check(pages: list[PageText], scans: list[int], ocr: bool) -> None:
+    if any(page.lines for page in pages) or (scans and ocr):
+        return
+    if scans:
+        raise PaperError(f"{spell(scans)}, and nothing in them is text", "pip install 'mozi[ocr]'")
+    raise PaperError("there is no text in this PDF", "nothing can be asked of it")
+
+
+def spell(scans: list[int]) -> str:
+    """The pages by number, runs as ranges: "pages 1-4 and 7 are scans"."""
+    runs: list[list[int]] = []
+    for page in scans:
+        if runs and page == runs[-1][1] + 1:
+            runs[-1][1] = page
+        else:
+            runs.append([page, page])
+    spelt = [str(a) if a == b else f"{a}-{b}" for a, b in runs]
+    listed = " and ".join([", ".join(spelt[:-1]), spelt[-1]] if len(spelt) > 1 else spelt)
+    return f"page {listed} is a scan" if len(scans) == 1 else f"pages {listed} are scans"
+
+
+def page_text(page: Any) -> PageText:
+    """The page's lines in the file's order, upright as a reader sees them."""
+    page.remove_rotation()
+    # Boxes as tall as the type, not as the line: what is drawn must not touch the lines above and below.
+    pymupdf.TOOLS.set_small_glyph_heights(True)
+    number = page.number + 1
+    textpage = page.get_textpage(flags=_FLAGS)
+    blocks = textpage.extractDICT()["blocks"]
+    words = textpage.extractWORDS()
+    spaced = not any(is_cjk(c) for word in words for c in word[4])
+    lines = (
+        _spaced(blocks, words, number) if spaced else _characters(textpage.extractRAWDICT()["blocks"], number)
+    )
+    pymupdf.TOOLS.set_small_glyph_heights(False)
+    return PageText(number, page.rect.width, page.rect.height, tuple(lines), bool(page.get_images()))
+
+
+def _spaced(blocks: list[Any], words: list[Any], page: int) -> Iterator[Line]:
+    styles = {
+        (b["number"], n): max(line["spans"], key=lambda span: len(span["text"]))
+        for b in blocks
+        for n, line in enumerate(b["lines"])
+        if line["spans"]
+    }
+    lines: dict[tuple[int, int], list[Printed]] = {}
+    for x0, y0, x1, y1, text, block, line, _ in words:
+        if text := clean(text):
+            lines.setdefault((block, line), []).append(Printed(text, Box(page, x0, y0, x1, y1)))
+    for key, printed in lines.items():
+        style = styles.get(key)
+        size, bold = (style["size"], _bold(style)) if style else (10.0, False)
+        yield Line(tuple(printed), size, bold, key[0])
+
+
+def _bold(span: Any) -> bool:
+    return bool(span["flags"] & _BOLD) or "bold" in span["font"].lower()
+
+
+def _characters(blocks: list[Any], page: int) -> Iterator[Line]:
+    """Lines of a script without spaces: one character a word, Latin words in one piece."""
+    for block in blocks:
+        for line in block["lines"]:
+            words = tuple(_split(line["spans"], page))
+            if words:
+                widest = max(line["spans"], key=lambda span: len(span["chars"]))
+                yield Line(words, widest["size"], _bold(widest), block["number"])
+
+
+def _split(spans: list[Any], page: int) -> Iterator[Printed]:
+    text, box, glued, spaced = "", None, True, True
+    for char in (char for span in spans for char in span["chars"]):
+        c = clean(char["c"])
+        alone = not c or c.isspace() or is_cjk(c)
+        if box and (alone or is_cjk(text[-1:])):
+            yield Printed(text, box, glued)
+            text, box, spaced = "", None, False
+        if not c or c.isspace():
+            spaced = spaced or char["c"].isspace()
+            continue
+        x0, y0, x1, y1 = char["bbox"]
+        if box is None:
+            text, box, glued = c, Box(page, x0, y0, x1, y1), not spaced
+        else:
+            text, box = text + c, Box(page, box.x0, min(box.y0, y0), x1, max(box.y1, y1))
+        spaced = False
+    if box:
+        yield Printed(text, box, glued)
+
+
+def _layout(page: Any) -> list[LayoutBox]:
+    page.get_layout(return_raw=True)
+    return [_layout_box(found, page.number + 1) for found in page.layout_information or ()]
+
+
+def _layout_box(found: Any, page: int) -> LayoutBox:
+    places = found["bboxes"]
+    cells = tuple(
+        (cell.row, cell.col, Box(page, *places[cell.bbox_idx])) for cell in found.get("table_cells") or ()
+    )
+    return LayoutBox(_ROLES.get(found["class_name"], "text"), Box(page, *found["group_bbox"]), cells)
+
+
+def ocr_installed() -> bool:
+    """Whether one of the libraries that PyMuPDF's layout package drives is there."""
+    return any(importlib.util.find_spec(name) for name in ("rapidocr", "rapidocr_onnxruntime"))
+
+
+def _recognise(document: Any, scans: list[int]) -> None:
+    """Write what OCR reads into the pages, where every later step finds it as text."""
+    from pymupdf4llm.ocr import rapidocr_api
+
+    for number in scans:
+        rapidocr_api.exec_ocr(document[number - 1], dpi=OCR_DPI)
+
+
+def _limit(gigabytes: float) -> None:
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return
+    size = int(gigabytes * 2**30)
+    resource.setrlimit(resource.RLIMIT_AS, (size, size))
+
+
+def _own_output() -> IO[str]:
+    """The pipe to the parent, taken from under PyMuPDF and RapidOCR, which print to standard output."""
+    pipe = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return pipe
+
+
+def _end_with(stdin: IO[str]) -> None:
+    stdin.read()
+    os._exit(1)
+
+
+def main() -> None:
+    """Answer one request; see the module's docstring."""
+    request = json.loads(sys.stdin.readline())
+    threading.Thread(target=_end_with, args=(sys.stdin,), daemon=True).start()
+    _limit(request["gigabytes"])
+    pipe = _own_output()
+    try:
+        for message in read(Path(request["path"]), request["id"], request["password"]):
+            print(json.dumps(message), file=pipe, flush=True)
+    except PaperError as error:
+        locked = isinstance(error, PasswordError)
+        print(
+            json.dumps({"error": error.message, "hint": error.hint, "password": locked}),
+            file=pipe,
+            flush=True,
+        )
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()
