@@ -1,0 +1,84 @@
+"""Long work, shown on stderr while it goes on: a bar on a terminal, a line now and then elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from itertools import chain, groupby
+from typing import cast
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    ProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+from rich.progress import Progress as Bar
+
+from mozi_engine.types import Progress
+
+EVERY = 2.0  # seconds between two lines
+
+
+def show(events: Iterator[Progress], console: Console | None = None) -> None:
+    """Follow the work to its end. Ctrl-C stops the work, and says that it can be taken up again."""
+    console = console or Console(stderr=True, highlight=False, markup=False)
+    follow = _bar if console.is_terminal else _lines
+    with closing(cast("Generator[Progress]", events)):
+        try:
+            for label, stage in groupby(events, key=lambda event: event.label):
+                follow(label, stage, console)
+        except KeyboardInterrupt:
+            console.print("stopped; the same command goes on from here")
+            raise
+
+
+def size(count: int) -> str:
+    """A number of bytes as people write it: 1.1 GB."""
+    for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= scale:
+            return f"{count / scale:.1f} {unit}"
+    return f"{count} bytes"
+
+
+def _bar(label: str, stage: Iterator[Progress], console: Console) -> None:
+    first = next(stage)
+    with Bar(*_columns(first), console=console) as bar:
+        # What was there before is done, but says nothing about how fast the rest comes.
+        task = bar.add_task(label, total=first.total, completed=first.done)
+        for event in stage:
+            bar.update(task, completed=event.done, total=event.total)
+
+
+def _columns(event: Progress) -> tuple[ProgressColumn, ...]:
+    text, bar = TextColumn("{task.description}", markup=False), BarColumn()
+    if event.unit == "pages":
+        return text, bar, MofNCompleteColumn()
+    return text, bar, DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn()
+
+
+def _lines(label: str, stage: Iterator[Progress], console: Console) -> None:
+    first = next(stage)
+    began, said = time.monotonic(), -EVERY
+    for event in chain([first], stage):
+        seconds = time.monotonic() - began
+        if seconds - said >= EVERY or event.done == event.total:
+            console.print(f"{label}: {_line(event, first.done, seconds)}", soft_wrap=True)
+            said = seconds
+
+
+def _line(event: Progress, start: int, seconds: float) -> str:
+    if event.unit == "pages":
+        return f"{event.done} of {event.total or '?'} pages"
+    rate = (event.done - start) / seconds if seconds > 0 else 0.0
+    parts = [f"{size(event.done)} of {size(event.total) if event.total else '?'}"]
+    if rate > 0:
+        parts.append(f"{size(int(rate))}/s")
+    if rate > 0 and event.total and event.total > event.done:
+        parts.append(f"{(event.total - event.done) / rate:.0f} s left")
+    return ", ".join(parts)
