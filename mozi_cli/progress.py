@@ -6,7 +6,7 @@ import time
 from collections.abc import Generator, Iterator
 from contextlib import closing
 from itertools import chain, groupby
-from typing import cast
+from typing import TypeVar, cast
 
 from rich.console import Console
 from rich.progress import (
@@ -22,20 +22,30 @@ from rich.progress import Progress as Bar
 
 from mozi_engine.types import Progress
 
-EVERY = 2.0  # seconds between two lines
+EVERY = 5.0  # seconds between two lines
 
 
-def show(events: Iterator[Progress], console: Console | None = None) -> None:
-    """Follow the work to its end. Ctrl-C stops the work, and says that it can be taken up again."""
+def show(events: Iterator[Progress | T], console: Console | None = None) -> list[T]:
+    """Follow the work to its end, and return what it made. Ctrl-C stops it, to be taken up again later."""
     console = console or Console(stderr=True, highlight=False, markup=False)
     follow = _bar if console.is_terminal else _lines
-    with closing(cast("Generator[Progress]", events)):
+    made: list[T] = []
+    with closing(cast("Generator[Progress | T]", events)):
         try:
-            for label, stage in groupby(events, key=lambda event: event.label):
+            for label, stage in groupby(_progress(events, made), key=lambda event: event.label):
                 follow(label, stage, console)
         except KeyboardInterrupt:
             console.print("stopped; the same command goes on from here")
             raise
+    return made
+
+
+def _progress(events: Iterator[Progress | T], made: list[T]) -> Iterator[Progress]:
+    for event in events:
+        if isinstance(event, Progress):
+            yield event
+        else:
+            made.append(event)
 
 
 def size(count: int) -> str:

@@ -22,7 +22,6 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-PIECE = 256 * 1024  # bytes between two progress events
 BACKOFF = (0.5, 1.0, 2.0, 4.0)  # seconds before each new try that follows one without progress
 SPARE = 64 * 1024 * 1024  # bytes of disk that a download leaves free
 TIMEOUT = httpx.Timeout(30.0, connect=10.0)
@@ -87,7 +86,7 @@ def _stream(http: httpx.Client, url: str, part: Path, label: str, size: int) -> 
         with appending(part, start) as file:
             _remember_etag(part, response)
             done = start
-            for piece in response.iter_raw(PIECE):
+            for piece in response.iter_raw():
                 file.write(piece)
                 done += len(piece)
                 yield Progress(label, done, size or total, "bytes")

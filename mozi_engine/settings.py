@@ -74,7 +74,7 @@ def _check(path: Path, name: str, value: Any, kinds: Mapping[str, type]) -> None
         raise SettingsError(f"{path}: {name} = {value!r} is not {_a(kind)}")
     if name == "engine" and value not in ENGINES:
         raise SettingsError(f"{path}: engine = {value!r}", hint=f"one of {', '.join(ENGINES)}")
-    if kind in (int, float) and value < 0:
+    if isinstance(value, int | float) and value < 0:
         raise SettingsError(f"{path}: {name} = {value!r} is negative")
 
 

@@ -141,9 +141,8 @@ class Citation:
 
 @dataclass(frozen=True, slots=True)
 class Timings:
-    """Milliseconds from the question, and tokens. `read_ms` is the paper's own, paid once."""
+    """Milliseconds since the question was asked, and tokens."""
 
-    read_ms: float = 0.0
     search_ms: float = 0.0
     ttft_ms: float = 0.0
     total_ms: float = 0.0

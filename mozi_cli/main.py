@@ -1,0 +1,114 @@
+"""The `mozi` command: one short function a verb. Nothing heavy is imported until a verb runs."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import sys
+from typing import Annotated
+
+import click
+import typer
+
+from mozi_engine.errors import MoziError
+
+app = typer.Typer(
+    name="mozi",
+    help="Ask a paper. Answers with exact citations, on your own machine.",
+    epilog='Start with: mozi chat --paper paper.pdf --ask "What data do they use?"',
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+PAPER_HELP = "A PDF: its path, its https:// address, or arxiv:ID."
+
+PassagesOption = Annotated[
+    int | None, typer.Option("--passages", "-k", min=1, max=20, help="How many passages.")
+]
+PasswordOption = Annotated[str | None, typer.Option(envvar="MOZI_PDF_PASSWORD", help="The PDF's password.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object a question, for programs.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"mozi {importlib.metadata.version('mozi')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command(
+    epilog="""Examples:\n
+    mozi chat --paper paper.pdf\n
+    mozi chat --paper arxiv:1805.02262 --ask "How large is the graph?" --ask "Who built it?"\n
+    mozi chat --paper paper.pdf --json < questions.txt\n
+    mozi chat --paper paper.pdf --engine remote --base-url http://127.0.0.1:11434/v1 --model qwen3"""
+)
+def chat(
+    paper: Annotated[str, typer.Option("--paper", "-p", help=PAPER_HELP)],
+    ask: Annotated[list[str] | None, typer.Option("--ask", "-a", help="A question; repeatable.")] = None,
+    json: JsonOption = False,
+    passages: PassagesOption = None,
+    model: Annotated[str | None, typer.Option(help="Its name, or a .gguf file.")] = None,
+    engine: Annotated[str | None, typer.Option(help="llamacpp (in this process) or remote.")] = None,
+    base_url: Annotated[str | None, typer.Option(help="The remote server's address, with /v1.")] = None,
+    password: PasswordOption = None,
+    temperature: Annotated[float, typer.Option(min=0.0, max=2.0, help="0: always the likeliest.")] = 0.0,
+    top_p: Annotated[float, typer.Option(min=0.0, max=1.0, help="Sample from this much likelihood.")] = 1.0,
+    top_k: Annotated[int, typer.Option(min=0, help="Sample from this many words; 0: all.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed samples the same answer.")] = 0,
+    max_tokens: Annotated[int, typer.Option(min=1, help="The longest answer, in tokens.")] = 256,
+) -> None:
+    """Ask a paper questions, and get answers with citations.
+
+    Without --ask, questions are read from the terminal (Ctrl-C stops an answer, Ctrl-D leaves), or one a
+    line from a pipe.
+    """
+    from mozi_cli import chat as command
+    from mozi_engine.types import GenerationSettings
+
+    decoding = GenerationSettings(temperature, top_p, top_k, max_tokens, seed)
+    changed = {"passages": passages, "model": model, "engine": engine, "base_url": base_url}
+    command.run(paper, ask or [], changed, decoding, password=password, as_json=json)
+
+
+@app.command(epilog='Example: mozi evidence paper.pdf "How large is the graph?" -k 3')
+def evidence(
+    paper: Annotated[str, typer.Argument(help=PAPER_HELP)],
+    question: Annotated[str, typer.Argument(help="What to look for.")],
+    passages: PassagesOption = 5,
+    json: JsonOption = False,
+    password: PasswordOption = None,
+) -> None:
+    """Show the passages of a paper that bear on a question. No model is loaded."""
+    from mozi_cli import chat as command
+
+    command.show_evidence(paper, question, passages or 5, password=password, as_json=json)
+
+
+def main() -> None:
+    """Run mozi. What went wrong outside the code is one line and a next step; exit code 1."""
+    try:
+        code = app(standalone_mode=False)
+    except MoziError as error:
+        from mozi_cli import console
+
+        console.failure(error)
+        code = 1
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        code = 130
+    except BrokenPipeError:  # the reader of the output has had enough, as in `mozi … | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    sys.exit(code)

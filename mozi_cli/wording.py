@@ -1,0 +1,113 @@
+"""How an answer, its citations and its doubts are put into words, whatever they are shown on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mozi_engine.catalog_file import ModelSpec
+from mozi_engine.types import Answer, Citation, Passage
+
+UNSUPPORTED = "[?]"
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """The words of the paper behind a citation mark. Numbers count from 1."""
+
+    number: int
+    passage: Passage
+    start: int
+    end: int
+
+    @property
+    def text(self) -> str:
+        """The quotation, to the letter."""
+        return self.passage.text[self.start : self.end]
+
+
+def quotes(answer: Answer) -> tuple[Quote, ...]:
+    """What the answer cites, in the order of its sentences, each place once."""
+    places = dict.fromkeys((c.evidence, c.start, c.end) for c in answer.citations)
+    return tuple(
+        Quote(number, answer.evidence[evidence].passage, start, end)
+        for number, (evidence, start, end) in enumerate(places, start=1)
+    )
+
+
+def marked(answer: Answer) -> str:
+    """The answer with [1] after each supported sentence, and [?] after each that nothing supports."""
+    places = list(dict.fromkeys((c.evidence, c.start, c.end) for c in answer.citations))
+    marks: dict[tuple[int, int], list[str]] = {span: [UNSUPPORTED] for span in answer.uncited}
+    for citation in answer.citations:
+        mark = f"[{places.index(_place(citation)) + 1}]"
+        marks.setdefault(citation.sentence, []).append(mark)
+    text = answer.text
+    for _, end in sorted(marks, reverse=True):
+        span = next(span for span in marks if span[1] == end)
+        text = f"{text[:end]} {''.join(marks[span])}{text[end:]}"
+    return text
+
+
+def _place(citation: Citation) -> tuple[int, int, int]:
+    return citation.evidence, citation.start, citation.end
+
+
+def place(passage: Passage) -> str:
+    """Where a passage stands, in a few words: "page 3, 2.1 Node Types (table)"."""
+    kind = f" ({passage.kind})" if passage.kind in ("table", "caption", "footnote") else ""
+    return f"page {passage.page}" + (f", {passage.section}" if passage.section else "") + kind
+
+
+def doubts(answer: Answer) -> list[str]:
+    """What a careful reader should know about the answer, a line each; none when all is well."""
+    if answer.verdict == "not_in_paper":
+        return []
+    lines = []
+    if answer.uncited:
+        lines.append(f"{UNSUPPORTED} nothing in the evidence says this")
+    if answer.unverified:
+        numbers = ", ".join(answer.text[start:end] for start, end in answer.unverified)
+        lines.append(f"not in the cited passages: {numbers}")
+    return lines
+
+
+def snippet(text: str, width: int) -> str:
+    """One line of the text's beginning, at most `width` characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= width else line[: width - 1].rstrip() + "…"
+
+
+def around(quote: Quote, width: int) -> tuple[str, str, str]:
+    """The quotation with up to `width` characters of its passage before and after, for context."""
+    text = quote.passage.text
+    before, after = text[max(0, quote.start - width) : quote.start], text[quote.end : quote.end + width]
+    if quote.start > width:
+        before = "…" + before.partition(" ")[2]
+    if quote.end + width < len(text):
+        after = after.rpartition(" ")[0] + "…"
+    return before, quote.text, after
+
+
+def summary(seconds: Sequence[float], model: str) -> str:
+    """How long it took: seconds to the first word, and in all."""
+    first, total = seconds
+    return f"{total:.1f} s, first word after {first:.1f} s, {model}"
+
+
+def not_read(scanned: Sequence[int]) -> str:
+    """Which pages are pictures, and what would read them."""
+    return f"not read: {_pages(scanned)} (scans without text); pip install 'mozi[ocr]' reads them"
+
+
+def _pages(numbers: Sequence[int]) -> str:
+    first, last = numbers[0], numbers[-1]
+    if len(numbers) == 1:
+        return f"page {first}"
+    contiguous = last - first == len(numbers) - 1
+    return f"pages {first}-{last}" if contiguous else "pages " + ", ".join(map(str, numbers))
+
+
+def fetching(spec: ModelSpec) -> str:
+    """What is about to be downloaded, once."""
+    return f"fetching {spec.title} once ({spec.bytes / 1e9:.1f} GB, {spec.licence})"

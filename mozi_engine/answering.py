@@ -1,0 +1,148 @@
+"""From a question to its answer: one stream of events that every front end shows in its own way."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Generator as EventStream
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from mozi_engine import prompts, questions
+from mozi_engine.citations import Alignment, Encode, cite
+from mozi_engine.sentences import sentences
+from mozi_engine.types import (
+    Answer,
+    Evidence,
+    GenerationSettings,
+    Generator,
+    Paper,
+    Prefill,
+    Retriever,
+    Timings,
+    Turn,
+    Usage,
+    Verdict,
+)
+
+# What a model says, in so many words, when the passages do not hold the answer.
+_REFUSAL = re.compile(
+    r"not in the paper"
+    r"|(?:(?:is|are|was|were) not|isn't|aren't|does not|doesn't|do not|don't|did not|no) "
+    r"(?:\w+ ){0,3}?(?:mention|specif|stat|provid|say|contain|giv|describ|discuss|includ|information)"
+    r"|unanswerable|cannot be (?:answered|determined)"
+    r"|(?:没有|未|并未|沒有)(?:明确)?(?:提及|提到|说明|給出|给出|提供|涉及|包含)|不在(?:论文|文)中",
+    re.IGNORECASE,
+)
+_QUERY_TOKENS = 48
+_REMEMBERED_TURNS = 4  # the last two exchanges are enough to understand "and the second one?"
+
+
+@dataclass(frozen=True, slots=True)
+class Searching:
+    """What is searched for, where that is not the question itself."""
+
+    query: str
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceFound:
+    """The passages the answer will be made from, best first."""
+
+    evidence: tuple[Evidence, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A piece of the answer."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The whole answer, checked against the evidence. The last event."""
+
+    answer: Answer
+
+
+Event = Searching | EvidenceFound | Prefill | Token | Done
+
+
+@dataclass(frozen=True, slots=True)
+class Answerer:
+    """Answers questions about one paper.
+
+    `encode` embeds texts for citations; without it they are aligned by their words alone.
+    """
+
+    paper: Paper
+    retriever: Retriever
+    generator: Generator
+    encode: Encode | None
+    passages: int
+    settings: GenerationSettings
+
+    def answer(self, question: str, history: Sequence[Turn] = ()) -> EventStream[Event, None, None]:
+        """Events as they happen, Done last. Closing the iterator stops the generation.
+
+        `history` is the conversation so far, oldest first. Raises QuestionError, ModelError, ServerError.
+        """
+        started = time.perf_counter()
+        question = questions.check(question)
+        query = self._standalone(question, history[-_REMEMBERED_TURNS:])
+        if query != question:
+            yield Searching(query)
+        searching = time.perf_counter()
+        evidence = tuple(self.retriever.search(query, self.passages))
+        timings = Timings(search_ms=_since(searching))
+        yield EvidenceFound(evidence)
+        prompt = prompts.render(self.paper.title, evidence, question, query if query != question else "")
+        text, timings = yield from self._generate(prompt, timings, started)
+        alignment = cite(text, query, evidence, self.encode)
+        yield Done(_answer(text, evidence, alignment, replace(timings, total_ms=_since(started))))
+
+    def _standalone(self, question: str, history: Sequence[Turn]) -> str:
+        spoken = prompts.language(self.paper.abstract or self.paper.title)
+        if not questions.needs_rewriting(question, is_follow_up=bool(history), paper_language=spoken):
+            return question
+        prompt = prompts.render_standalone(history, question, spoken or "English")
+        settings = replace(self.settings, temperature=0.0, max_new_tokens=_QUERY_TOKENS)
+        pieces = self.generator.stream(prompt, settings)
+        rewritten = "".join(piece for piece in pieces if isinstance(piece, str))
+        return rewritten.strip().partition("\n")[0].strip() or question
+
+    def _generate(
+        self, prompt: Sequence[Turn], timings: Timings, started: float
+    ) -> EventStream[Event, None, tuple[str, Timings]]:
+        text = ""
+        for piece in self.generator.stream(prompt, self.settings):
+            match piece:
+                case Usage(read, written):
+                    timings = replace(timings, prompt_tokens=read, completion_tokens=written)
+                case Prefill():
+                    yield piece
+                case str():
+                    if not text:
+                        timings = replace(timings, ttft_ms=_since(started))
+                    text += piece
+                    yield Token(piece)
+        return text.strip(), timings
+
+
+def _answer(text: str, evidence: tuple[Evidence, ...], alignment: Alignment, timings: Timings) -> Answer:
+    """Decide the verdict: a refusal stands on nothing, and what stands on nothing is not in the paper."""
+    refused = {span for span in sentences(text) if _REFUSAL.search(text[slice(*span)])}
+    citations = tuple(c for c in alignment.citations if c.sentence not in refused)
+    uncited = tuple(span for span in alignment.uncited if span not in refused)
+    verdict: Verdict = "answered"
+    if not citations:
+        verdict = "not_in_paper"
+    elif uncited or refused:
+        verdict = "partial"
+    return Answer(text, verdict, evidence, citations, uncited, alignment.unverified, timings)
+
+
+def _since(started: float) -> float:
+    """Milliseconds since `started`."""
+    return (time.perf_counter() - started) * 1000

@@ -1,0 +1,99 @@
+"""Generation by a server that speaks OpenAI's chat API: Ollama, llama-server, vLLM and others."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import httpx
+
+from mozi_engine.errors import ServerError
+from mozi_engine.types import GenerationSettings, Turn, Usage
+
+# A local server may be loading its model when the first question comes.
+TIMEOUT = httpx.Timeout(10.0, read=300.0)
+
+
+class Remote:
+    """A model behind `base_url` (such as http://127.0.0.1:11434/v1)."""
+
+    def __init__(self, base_url: str, *, name: str, key: str = "") -> None:
+        """`name` is the model's name on the server; `key` is sent as a bearer token where there is one."""
+        self.name = name
+        self._url = base_url.rstrip("/") + "/chat/completions"
+        self._headers = {"Authorization": f"Bearer {key}"} if key else {}
+
+    def stream(self, messages: Sequence[Turn], settings: GenerationSettings) -> Iterator[str | Usage]:
+        """Pieces of the reply as the server sends them, then the tokens used where it tells them.
+
+        Raises ServerError when the server cannot be reached, refuses, or does not answer in the API's form.
+        """
+        try:
+            with httpx.stream(
+                "POST",
+                self._url,
+                json=_request(self.name, messages, settings),
+                headers=self._headers,
+                timeout=TIMEOUT,
+            ) as response:
+                if response.is_error:
+                    response.read()
+                    raise _refused(self._url, response)
+                for line in response.iter_lines():
+                    if line.startswith("data:") and (data := line[5:].strip()) != "[DONE]":
+                        yield from _parse(data)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            reason = str(error) or type(error).__name__
+            raise ServerError(
+                f"no answer from {self._url}: {reason}",
+                hint="is the server running? --base-url names its address, with /v1",
+            ) from error
+
+
+def _request(name: str, messages: Sequence[Turn], settings: GenerationSettings) -> dict[str, Any]:
+    request: dict[str, Any] = {
+        "model": name,
+        "messages": [{"role": turn.role, "content": turn.text} for turn in messages],
+        "temperature": settings.temperature,
+        "max_tokens": settings.max_new_tokens,
+        "seed": settings.seed,
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
+    if settings.top_p < 1:
+        request["top_p"] = settings.top_p
+    if settings.top_k:  # not in OpenAI's API, but in that of every local server
+        request["top_k"] = settings.top_k
+    return request
+
+
+def _refused(url: str, response: httpx.Response) -> ServerError:
+    hints = {
+        401: "set the key in MOZI_API_KEY",
+        403: "set the key in MOZI_API_KEY",
+        404: "--model must be a name that the server knows, and --base-url usually ends in /v1",
+    }
+    try:
+        message = response.json()["error"]["message"]
+    except (ValueError, KeyError, TypeError):
+        message = response.text.strip()[:200] or response.reason_phrase
+    return ServerError(
+        f"{url} answered {response.status_code}: {message}", hint=hints.get(response.status_code, "")
+    )
+
+
+def _parse(data: str) -> Iterator[str | Usage]:
+    try:
+        event = json.loads(data)
+        if "error" in event:
+            raise ServerError(f"the server stopped: {event['error'].get('message', event['error'])}")
+        for choice in event.get("choices", ()):
+            if text := choice.get("delta", {}).get("content"):
+                yield text
+        if usage := event.get("usage"):
+            yield Usage(usage["prompt_tokens"], usage["completion_tokens"])
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ServerError(
+            f"the server's answer is not in OpenAI's form: {data[:80]}", hint="check --base-url"
+        ) from error

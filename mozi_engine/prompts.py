@@ -1,0 +1,71 @@
+"""The one renderer of prompts: chatting, training and evaluation all call it.
+
+What never changes comes first, so that an engine's prefix cache can hold it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from mozi_engine.types import Evidence, Turn
+
+# A 1.5-billion-parameter model follows few, plain instructions.
+PAPER = (
+    "You answer questions about a scientific paper, using only the passages of it that you are given. "
+    "Answer with a short phrase or one sentence, in the passages' own words; explain only when asked to. "
+    "If the passages do not contain the answer, reply exactly: Not in the paper."
+)
+STANDALONE = (
+    "Rewrite the user's last question as one complete question in {language} that can be understood without "
+    "the conversation. Do not answer it. Reply with the question only."
+)
+
+# A small model needs its language named: "the question's language" is too vague for it.
+_SCRIPTS = (
+    ("Japanese", re.compile(r"[\u3040-\u30ff]")),
+    ("Korean", re.compile(r"[\uac00-\ud7af\u1100-\u11ff]")),
+    ("Chinese", re.compile(r"[\u4e00-\u9fff\u3400-\u4dbf]")),
+    ("Russian", re.compile(r"[\u0400-\u04ff]")),
+    ("Arabic", re.compile(r"[\u0600-\u06ff]")),
+    ("Hindi", re.compile(r"[\u0900-\u097f]")),
+    ("Greek", re.compile(r"[\u0370-\u03ff]")),
+)
+
+
+def language(text: str) -> str:
+    """The language that the text's script points to; "" for Latin script, which points to none.
+
+    A few Greek letters in an English sentence are mathematics: a tenth of the letters must be of the script.
+    """
+    letters = sum(character.isalpha() for character in text)
+    for name, script in _SCRIPTS:
+        if len(script.findall(text)) * 10 > letters:
+            return name
+    return ""
+
+
+def render(title: str, evidence: Sequence[Evidence], question: str, standalone: str = "") -> tuple[Turn, ...]:
+    """The prompt that answers `question` from the evidence, best passage first.
+
+    `standalone` is the question as it was searched, where that differs.
+    """
+    parts = [f"Paper: {title}"] if title else []
+    parts += [_passage(item) for item in evidence]
+    parts.append(f"Question: {question}" + (f" ({standalone})" if standalone else ""))
+    if name := language(question):
+        parts.append(f"Answer in {name}.")
+    return Turn("system", PAPER), Turn("user", "\n\n".join(parts))
+
+
+def _passage(item: Evidence) -> str:
+    section = item.passage.section
+    return f'Passage from "{section}":\n{item.passage.text}' if section else f"Passage:\n{item.passage.text}"
+
+
+def render_standalone(history: Sequence[Turn], question: str, language: str) -> tuple[Turn, ...]:
+    """The prompt that turns a follow-up, or a question in another language, into one that can be searched."""
+    turns = [*history, Turn("user", question)]
+    conversation = "\n".join(f"{turn.role.capitalize()}: {turn.text}" for turn in turns)
+    instructions = STANDALONE.format(language=language)
+    return Turn("system", instructions), Turn("user", f"{conversation}\n\nComplete question in {language}:")

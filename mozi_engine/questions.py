@@ -1,0 +1,45 @@
+"""What a question is before it is searched: valid, and able to stand alone."""
+
+from __future__ import annotations
+
+import re
+
+from mozi_engine.errors import QuestionError
+from mozi_engine.prompts import language
+
+MAX_CHARACTERS = 2000
+
+# Words that point back into the conversation, or questions too short to mean anything without it.
+_POINTS_BACK = re.compile(
+    r"\b(it|its|they|them|their|theirs|this|these|those|he|she|his|her|one|ones|other|others|same|former|latter|"
+    r"previous|above|first|second|third|last|more|else|both|such)\b|^(and|but|so|or|then|also|why|really)\b",
+    re.IGNORECASE,
+)
+_POINTS_BACK_CJK = re.compile(
+    r"[它他她其那这此该]|第[一二三四五]|呢[？?]?$|还有|为什么$|それ|その|これ|この|あの"
+)
+_FEW_WORDS = 4
+
+
+def check(question: str) -> str:
+    """The question without outer space. Raises QuestionError when it is empty or far too long."""
+    question = " ".join(question.split())
+    if not question:
+        raise QuestionError("the question is empty", hint='ask something: --ask "What data do they use?"')
+    if len(question) > MAX_CHARACTERS:
+        raise QuestionError(
+            f"the question has {len(question):,} characters; the limit is {MAX_CHARACTERS:,}",
+            hint="ask about one thing at a time",
+        )
+    return question
+
+
+def needs_rewriting(question: str, *, is_follow_up: bool, paper_language: str) -> bool:
+    """Whether the question cannot be searched as it is: it leans on the conversation or is in another script."""
+    spoken = language(question)
+    if spoken != paper_language:
+        return True
+    if not is_follow_up:
+        return False
+    short = not spoken and len(question.split()) <= _FEW_WORDS  # words are not spaced in Chinese
+    return short or bool(_POINTS_BACK.search(question) or _POINTS_BACK_CJK.search(question))

@@ -1,0 +1,113 @@
+import pytest
+
+from mozi_engine.answering import Answerer, Done, EvidenceFound, Searching, Token
+from mozi_engine.errors import QuestionError
+from mozi_engine.retrieval.bm25 import Bm25
+from mozi_engine.types import Answer, GenerationSettings, Paper, Paragraph, Prefill, Section, Turn
+from tests.conftest import Scripted, passage
+
+PASSAGES = [
+    passage("The literature graph has more than 280M nodes.", 0, "Introduction"),
+    passage("We train the parser on 1,200 labelled papers.", 1, "Training"),
+    passage("Elephants are large animals.", 2, "Zoology", page=2),
+]
+PAPER = Paper(
+    "id", "A Graph", (Section("Abstract", 1, (Paragraph("We build a graph.", "text", ()),)),), (), 2
+)
+
+
+def _answerer(*replies: str) -> tuple[Answerer, Scripted]:
+    model = Scripted(list(replies))
+    return Answerer(PAPER, Bm25(PASSAGES), model, None, 2, GenerationSettings()), model
+
+
+def _ask(question: str, *replies: str, history: tuple[Turn, ...] = ()) -> Answer:
+    done = list(_answerer(*replies)[0].answer(question, history))[-1]
+    assert isinstance(done, Done)
+    return done.answer
+
+
+def test_events_come_in_order_and_done_is_the_last() -> None:
+    answerer, model = _answerer("More than 280M nodes.")
+    events = list(answerer.answer("How many nodes has the graph?"))
+    assert [type(event) for event in events] == [EvidenceFound, Prefill, *[Token] * 4, Done]
+    answer = events[-1].answer  # type: ignore[union-attr]
+    assert answer.text == "More than 280M nodes."
+    assert answer.verdict == "answered"
+    assert answer.evidence[answer.citations[0].evidence].passage is PASSAGES[0]
+    assert answer.timings.prompt_tokens == 10
+    assert 0 < answer.timings.ttft_ms <= answer.timings.total_ms
+    assert PASSAGES[0].text in model.prompts[0][1].text
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        "Not in the paper.",
+        "The paper does not mention elephants.",
+        "This information is not provided in the passages.",
+        "论文没有提到这一点。",
+    ],
+)
+def test_a_refusal_is_not_in_the_paper_and_shows_the_nearest_passage(refusal: str) -> None:
+    answer = _ask("How many nodes has the graph?", refusal)
+    assert answer.verdict == "not_in_paper"
+    assert answer.citations == ()
+    assert answer.uncited == ()
+    assert answer.evidence[0].passage is PASSAGES[0]
+
+
+def test_what_nothing_in_the_paper_says_is_not_in_the_paper() -> None:
+    assert _ask("What is the capital of France?", "Paris is the capital.").verdict == "not_in_paper"
+
+
+def test_an_answer_supported_in_part_is_partial() -> None:
+    answer = _ask("How many nodes?", "The graph has more than 280M nodes. Penguins cannot fly.")
+    assert answer.verdict == "partial"
+    assert [answer.text[a:b] for a, b in answer.uncited] == ["Penguins cannot fly."]
+
+
+def test_a_follow_up_is_searched_as_a_question_that_stands_alone() -> None:
+    history = (Turn("user", "How many nodes has the graph?"), Turn("assistant", "280M."))
+    rewritten = "How many labelled papers is the parser trained on?"
+    answerer, model = _answerer(f" {rewritten}\nMore talk", "1,200 papers.")
+    events = list(answerer.answer("and the parser?", history))
+    assert events[0] == Searching(rewritten)
+    assert isinstance(events[1], EvidenceFound)
+    assert events[1].evidence[0].passage is PASSAGES[1]
+    assert "and the parser?" in model.prompts[1][1].text
+
+
+def test_a_chinese_question_is_searched_in_english_and_answered_in_chinese() -> None:
+    answerer, model = _answerer("How many nodes does the graph have?", "超过280M个节点。")
+    events = list(answerer.answer("图有多少个节点？"))
+    assert events[0] == Searching("How many nodes does the graph have?")
+    assert model.prompts[1][1].text.endswith("Answer in Chinese.")
+    assert isinstance(events[-1], Done)
+    assert events[-1].answer.verdict == "answered"
+
+
+def test_a_rewriting_that_comes_out_empty_leaves_the_question() -> None:
+    answerer, _ = _answerer(" ", "Yes.")
+    assert isinstance(next(iter(answerer.answer("图有多少个节点？"))), EvidenceFound)
+
+
+def test_closing_the_events_stops_the_generation() -> None:
+    answerer, model = _answerer("one two three four")
+    events = answerer.answer("How many nodes has the graph?")
+    while not isinstance(next(events), Token):
+        pass
+    events.close()
+    assert model.closed == 1
+
+
+def test_an_empty_question_never_reaches_the_model() -> None:
+    answerer, model = _answerer()
+    with pytest.raises(QuestionError):
+        list(answerer.answer("  "))
+    assert model.prompts == []
+
+
+def test_a_question_that_shares_no_word_with_the_paper_still_gets_an_answer() -> None:
+    answer = _ask("Xyzzy plugh?", "Not in the paper.")
+    assert (answer.verdict, answer.evidence) == ("not_in_paper", ())

@@ -1,0 +1,53 @@
+from pathlib import Path
+
+import pytest
+
+from mozi_engine.errors import SettingsError
+from mozi_engine.settings import Settings, load
+
+
+def _write(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "settings.toml"
+    path.write_text(text, "utf-8")
+    return path
+
+
+def test_without_a_file_the_defaults_hold(tmp_path: Path) -> None:
+    assert load(tmp_path / "none.toml", {}) == Settings()
+
+
+def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
+    path = _write(tmp_path, 'model = "a"\npassages = 3\n')
+    settings = load(path, {"MOZI_MODEL": "b", "MOZI_PDF_GIGABYTES": "1.5"})
+    assert (settings.model, settings.passages, settings.pdf_gigabytes) == ("b", 3, 1.5)
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "hint"),
+    [
+        ("modle = 'x'", "unknown key 'modle'", "did you mean 'model'?"),
+        ("passages = 'four'", "passages = 'four' is not a whole number", ""),
+        ("passages = true", "passages = True is not a whole number", ""),
+        ("context = -1", "context = -1 is negative", ""),
+        ("engine = 'cuda'", "engine = 'cuda'", "one of llamacpp, remote"),
+        ("model = ", "settings.toml", "correct the file"),
+    ],
+)
+def test_a_mistake_is_named_with_its_place(tmp_path: Path, text: str, said: str, hint: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(_write(tmp_path, text), {})
+    assert said in caught.value.message
+    assert hint in caught.value.hint
+    assert "settings.toml" in caught.value.message
+
+
+def test_a_file_that_is_not_text_is_an_error_of_the_settings(tmp_path: Path) -> None:
+    path = tmp_path / "settings.toml"
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(SettingsError):
+        load(path, {})
+
+
+def test_a_wrong_variable_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="MOZI_PASSAGES='many' is not a whole number"):
+        load(tmp_path / "none.toml", {"MOZI_PASSAGES": "many"})
