@@ -8,7 +8,8 @@ _END = re.compile(r"[.!?…]+[\"'”’)\]]*(?=\s)|[。！？…]+[”’」』�
 _TOKEN = re.compile(r"\S+$")
 _ABBREVIATIONS = frozenset(
     "al. app. approx. ca. cf. ch. dept. dr. e.g. eq. eqn. eqns. eqs. est. fig. figs. i.e. incl. mr. mrs. ms. "
-    "no. nos. p. pp. prof. prop. ref. refs. resp. sec. secs. sect. st. tab. thm. univ. viz. vol. vs. w.r.t.".split()
+    "no. nos. p. pp. prof. prop. ref. refs. resp. sec. secs. sect. st. tab. thm. univ. "
+    "viz. vol. vs. w.r.t.".split()
 )
 _INITIAL = re.compile(r"[A-Z]\.(?:-?[A-Z]\.)*")
 _NUMBER = re.compile(r"\(?(?:\d{1,3}|[ivx]{1,4}|[a-z])[.)]\.?")

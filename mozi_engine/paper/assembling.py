@@ -19,6 +19,9 @@ _KINDS: dict[str, Kind] = {
     "table": "table",
 }
 _FLOATS = ("caption", "table", "footnote")
+_CHAPTER = re.compile(r"第\s*[\d一二三四五六七八九十]+\s*章")
+_SPREAD = re.compile(r"(?<=[\u3040-\u9fff])\s+(?=[\u3040-\u9fff])")
+_NOTE_MARK = re.compile(r"[\d*†‡§¶∗]")
 _NUMBERED = re.compile(
     r"(?:(?:appendix|chapter|section)\s+)?((?:\d{1,2}|[A-Z])(?:\.\d{1,2})*)\.?\s+\S", re.IGNORECASE
 )
@@ -30,6 +33,7 @@ _REFERENCES = re.compile(
 _INLINE_ABSTRACT = re.compile(r"(?:abstract|summary|摘\s*要)\s*[.:：—–-]+\s*", re.IGNORECASE)
 _ABSTRACT = re.compile(r"abstract|summary|摘\s*要", re.IGNORECASE)
 _TERMINAL = tuple(".!?:;。！？：；…")
+_OPENING = "\"'“‘([（「"
 _CLOSING = "\"'”’)]』」）"
 _TOP = ("abstract", "references", "acknowledg", "conclusion", "introduction", "appendix", "摘要", "参考文献")
 
@@ -62,9 +66,10 @@ def _footnotes_last(page: Sequence[Region]) -> list[Region]:
 
 
 def _title(regions: list[Region]) -> tuple[str, list[Region]]:
-    at = next((i for i, r in enumerate(regions) if r.role == "title" and r.box.page <= 2), None)
-    if at is None:
-        return "", regions
+    early = [i for i, r in enumerate(regions) if r.role == "title" and r.box.page <= 2]
+    if not early:
+        return _largest_heading(regions), regions
+    at = early[0]
     end = at + 1
     while (
         end < len(regions) and regions[end].role == "title" and regions[end].box.page == regions[at].box.page
@@ -72,6 +77,14 @@ def _title(regions: list[Region]) -> tuple[str, list[Region]]:
         end += 1
     lines = [line for region in regions[at:end] for line in region.lines]
     return joining.paragraph("heading", lines, ()).text, regions[:at] + regions[end:]
+
+
+def _largest_heading(regions: list[Region]) -> str:
+    """A cover page has headings and no title: the one in the largest type names the work."""
+    cover = [region for region in regions if region.role == "heading" and region.box.page == 1]
+    if len(cover) < 2:
+        return ""
+    return joining.paragraph("heading", max(cover, key=lambda region: region.size).lines, ()).text
 
 
 def _is_heading(region: Region) -> bool:
@@ -135,14 +148,16 @@ class _Sections:
 
     def _heading(self, region: Region) -> None:
         printed = joining.paragraph("heading", region.lines, self._known)
-        title = "Abstract" if printed.text.strip(" :.").casefold() == "abstract" else printed.text
-        number = _NUMBERED.match(printed.text)
+        title = printed.text
+        if _ABSTRACT.fullmatch(title.strip(" :.—–-")):
+            title = _SPREAD.sub("", title.strip(" :.—–-")).capitalize()
+        number = _NUMBERED.match(title)
         level = number[1].count(".") + 1 if number else self._unnumbered(region, title)
         self._drafts.append(_Draft(title, level, [printed]))
         self._last = None
 
     def _unnumbered(self, region: Region, title: str) -> int:
-        if title.casefold().replace(" ", "").startswith(_TOP):
+        if _CHAPTER.match(title) or title.casefold().replace(" ", "").startswith(_TOP):
             return 1
         return self._levels.get(round(region.size, 1), 1)
 
@@ -168,15 +183,22 @@ class _Sections:
     def _to_continue(self, region: Region, new: Paragraph) -> int | None:
         """Where the paragraph stands that this region goes on with, if it does."""
         paragraphs = self._drafts[-1].paragraphs
+        if region.role == "footnote":
+            follows = (
+                bool(paragraphs) and paragraphs[-1].kind == "footnote" and not _NOTE_MARK.match(new.text)
+            )
+            return len(paragraphs) - 1 if follows else None
         last = self._last
         if last is None or region.role not in ("text", "list") or last.role not in ("text", "list"):
             return None
         at = next((i for i in range(len(paragraphs) - 1, -1, -1) if paragraphs[i].kind not in _FLOATS), None)
         if at is None or paragraphs[at].kind not in ("text", "list"):
             return None
-        broken = region.box.page != last.box.page or region.box.y0 < last.box.y0
-        open_ended = not paragraphs[at].text.rstrip(_CLOSING).endswith(_TERMINAL)
-        return at if (broken or at < len(paragraphs) - 1) and open_ended and _continues(new, last) else None
+        if paragraphs[at].text.rstrip(_CLOSING).endswith(_TERMINAL) or new.kind == "list":
+            return None
+        first = new.text.lstrip(_OPENING)[:1]
+        broken = region.box.page != last.box.page or region.box.y0 < last.box.y0 or at < len(paragraphs) - 1
+        return at if first.islower() or (broken and (_full(last.lines) or is_cjk(first))) else None
 
     def _mend(self, at: int, new: Paragraph) -> None:
         paragraphs = self._drafts[-1].paragraphs
@@ -186,11 +208,7 @@ class _Sections:
         paragraphs[at] = writer.done(paragraphs[at].kind)
 
 
-def _continues(new: Paragraph, last: Region) -> bool:
-    """An unfinished sentence goes on in lower case; in any other way only after a line that is full."""
-    first = new.text.lstrip("\"'“‘([（「")[:1]
-    return new.kind != "list" and (first.islower() or _full(last.lines) or is_cjk(first))
-
-
 def _full(lines: Sequence[Line]) -> bool:
-    return len(lines) > 1 and lines[-1].box.x1 > max(line.box.x1 for line in lines) - 4
+    """Whether the last line reaches the margin: then the text may go on with a capital, too."""
+    alone = len(lines) == 1 and len(lines[0].words) > 6
+    return alone or (len(lines) > 1 and lines[-1].box.x1 > max(line.box.x1 for line in lines) - 4)

@@ -9,19 +9,27 @@ from mozi_engine.paper.page import Line, Printed, is_cjk
 from mozi_engine.types import Kind, Paragraph, Word
 
 _HYPHENS = ("-", "\u2010", "\u00ad")
+# A dash between words, or an address, goes on at the start of the next line.
+_INSIDE = re.compile(r"\w[–—]$|(?:https?:|www\.)(?:\S*[/.:_=?&#])?$")
 _LETTERS = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
 # First parts that keep their hyphen in technical English even where the compound occurs only once.
 _COMPOUNDING = frozenset("self cross well state long short large small high low end".split())
 
 
 def vocabulary(lines: Iterable[Line]) -> frozenset[str]:
-    """The words of a document in lower case, those at the end of a line or the start of one left out."""
-    return frozenset(
-        found.casefold()
-        for line in lines
-        for word in line.words[1:-1]
-        for found in _LETTERS.findall(word.text)
-    )
+    """The words of a document in lower case, those cut at the end of a line left out.
+
+    A compound stands in it whole and by its first part: "cross-document" and "cross-".
+    """
+    known: set[str] = set()
+    cut = False
+    for line in lines:
+        for word in line.words:
+            hyphen, found = word.text.endswith(_HYPHENS), _LETTERS.findall(word.text.casefold())
+            known.update(() if cut or hyphen else found)
+            known.update(part[: part.index("-") + 1] for part in found if "-" in part)
+            cut = hyphen
+    return frozenset(known)
 
 
 def paragraph(kind: Kind, lines: Sequence[Line], known: Collection[str]) -> Paragraph:
@@ -83,7 +91,7 @@ class Writer:
             return
         if self._text.endswith(_HYPHENS) and self._words and len(self._text) > 1 and self._text[-2].isalnum():
             self._after_hyphen(following)
-        elif not (is_cjk(self._text[-1]) or is_cjk(following[:1])):
+        elif not (_INSIDE.search(self._text) or is_cjk(self._text[-1]) or is_cjk(following[:1])):
             self._text += " "
 
     def _after_hyphen(self, following: str) -> None:
@@ -102,11 +110,13 @@ def hyphenated(before: str, after: str, known: Collection[str]) -> bool:
     """
     left = _LETTERS.findall(before.casefold())
     right = _LETTERS.match(after.casefold())
-    if not left or not right or not after[0].islower() or not before[-1].isalpha():
+    if not left or not right or not before[-1].isalpha() or "://" in before:
         return False
-    first, second = left[-1], right[0]
+    first, second = left[-1], right[0].partition("-")[0]
     if first + second in known:
         return True
-    if f"{first}-{second}" in known or "-" in first or first in _COMPOUNDING:
+    if f"{first}-{second}" in known or "-" in first or first in _COMPOUNDING or len(first) == 1:
+        return False
+    if not after[0].islower() or (f"{first}-" in known and len(first) > 3):
         return False
     return not (len(first) > 3 and len(second) > 3 and first in known and second in known)

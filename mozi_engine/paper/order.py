@@ -13,7 +13,8 @@ def reading_order(boxes: Sequence[Box]) -> list[int]:
     """Positions of the boxes of one page in reading order.
 
     A recursive cut: columns left to right where a gutter runs through, otherwise stripes top to
-    bottom, neighbouring stripes being taken together as long as one gutter serves them all.
+    bottom, neighbouring stripes being taken together as long as one gutter serves them all and at
+    least one of them stands on both sides of it.
     """
     return _ordered(boxes, list(range(len(boxes))))
 
@@ -21,20 +22,23 @@ def reading_order(boxes: Sequence[Box]) -> list[int]:
 def _ordered(boxes: Sequence[Box], members: list[int]) -> list[int]:
     if len(members) < 2:
         return members
+    groups = _gathered(boxes, _parts(boxes, members, across=False))
+    if len(groups) > 1:
+        return [i for group in groups for i in _ordered(boxes, group)]
     columns = _parts(boxes, members, across=True)
     if len(columns) > 1:
         return [i for column in columns for i in _ordered(boxes, column)]
-    stripes = _parts(boxes, members, across=False)
-    if len(stripes) == 1:
-        return sorted(members, key=lambda i: (boxes[i].y0, boxes[i].x0))
-    return [i for group in _gathered(boxes, stripes) for i in _ordered(boxes, group)]
+    return sorted(members, key=lambda i: (boxes[i].y0, boxes[i].x0))
 
 
 def _gathered(boxes: Sequence[Box], stripes: list[list[int]]) -> list[list[int]]:
+    def columns(members: list[int]) -> int:
+        return len(_parts(boxes, members, across=True))
+
     groups = [stripes[0]]
     for stripe in stripes[1:]:
         together = groups[-1] + stripe
-        if len(_parts(boxes, together, across=True)) > 1:
+        if columns(together) > 1 and max(columns(groups[-1]), columns(stripe)) > 1:
             groups[-1] = together
         else:
             groups.append(stripe)

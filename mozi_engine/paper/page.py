@@ -62,13 +62,17 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class PageText:
-    """A page's lines in the file's order. Width and height in points; `image`: a picture is on it."""
+    """A page's lines in the file's order. Width and height in points; `image`: a picture is on it.
+
+    `garbled`: its fonts do not say which characters they draw; no line of it can be read.
+    """
 
     number: int
     width: float
     height: float
     lines: tuple[Line, ...]
     image: bool = False
+    garbled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +121,11 @@ def clean(word: str) -> str:
     )
     word = _ACCENTED.sub(lambda m: m[2].replace("ı", "i") + m[1].translate(_ACCENTS), word)
     return unicodedata.normalize("NFC", word).replace("\ufffd", "").strip("\u200b\ufeff\u00a0 ")
+
+
+def garbled(word: str) -> bool:
+    """Whether characters are in it that only its font knows the meaning of."""
+    return any(unicodedata.category(c) in ("Cc", "Co", "Cn") or c == "\ufffd" for c in word)
 
 
 def straighten(lines: Sequence[Line]) -> tuple[Line, ...]:

@@ -31,8 +31,8 @@ import pymupdf  # noqa: E402
 from mozi_engine.errors import PaperError, PasswordError  # noqa: E402
 from mozi_engine.paper import codec  # noqa: E402
 from mozi_engine.paper.assembling import assemble  # noqa: E402
-from mozi_engine.paper.page import Line, PageText, Printed, Role, clean, is_cjk  # noqa: E402
-from mozi_engine.paper.regions import LayoutBox, by_blocks, by_layout  # noqa: E402
+from mozi_engine.paper.page import Line, PageText, Printed, Role, clean, garbled, is_cjk  # noqa: E402
+from mozi_engine.paper.regions import LayoutBox, body_size, by_blocks, by_layout  # noqa: E402
 from mozi_engine.types import Box, Paper  # noqa: E402
 
 # Layout takes a third to half a second a page: a thesis would be minutes. Its text in blocks will do.
@@ -59,7 +59,7 @@ def read(path: Path, identity: str, password: str | None) -> Iterator[dict[str, 
     """The messages that this module's docstring names. Raises PaperError."""
     document, private = _open(path, password)
     pages = [page_text(document[number]) for number in range(len(document))]
-    scans = [page.number for page in pages if page.image and not page.lines]
+    scans = [page.number for page in pages if page.garbled or (page.image and not page.lines)]
     ocr = ocr_installed()
     yield {"opened": len(pages), "scans": len(scans) if ocr else 0, "private": private}
     _check(pages, scans, ocr)
@@ -81,10 +81,10 @@ def _laid_out(document: Any, pages: list[PageText], text: Paper) -> Iterator[dic
     import pymupdf.layout
 
     pymupdf.layout.activate()
-    regions = []
+    regions, body = [], body_size(pages)
     for page in pages:
         yield {"page": page.number - 1, "of": len(pages)}
-        regions.append(by_layout(page, _layout(document[page.number - 1])))
+        regions.append(by_layout(page, _layout(document[page.number - 1]), body))
     paper = assemble(text.id, regions, text.scanned)
     yield {"page": len(pages), "of": len(pages)}
     yield {"layout": codec.encode(paper)}
@@ -144,7 +144,9 @@ def page_text(page: Any) -> PageText:
         _spaced(blocks, words, number) if spaced else _characters(textpage.extractRAWDICT()["blocks"], number)
     )
     pymupdf.TOOLS.set_small_glyph_heights(False)
-    return PageText(number, page.rect.width, page.rect.height, tuple(lines), bool(page.get_images()))
+    unknown = sum(1 for word in words if garbled(word[4])) > 0.3 * len(words)
+    readable = () if unknown else tuple(lines)
+    return PageText(number, page.rect.width, page.rect.height, readable, bool(page.get_images()), unknown)
 
 
 def _spaced(blocks: list[Any], words: list[Any], page: int) -> Iterator[Line]:
@@ -222,7 +224,19 @@ def _recognise(document: Any, scans: list[int]) -> None:
     from pymupdf4llm.ocr import rapidocr_api
 
     for number in scans:
-        rapidocr_api.exec_ocr(document[number - 1], dpi=OCR_DPI)
+        page = document[number - 1]
+        if page.get_text().strip():
+            page = _pictured(document, page)
+        rapidocr_api.exec_ocr(page, dpi=OCR_DPI)
+
+
+def _pictured(document: Any, page: Any) -> Any:
+    """The page put in its own place as a picture: OCR leaves alone what it takes for text."""
+    number, size, picture = page.number, page.rect, page.get_pixmap(dpi=OCR_DPI)
+    document.delete_page(number)
+    page = document.new_page(number, size.width, size.height)
+    page.insert_image(page.rect, pixmap=picture)
+    return page
 
 
 def _limit(gigabytes: float) -> None:

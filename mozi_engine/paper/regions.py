@@ -5,14 +5,21 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mozi_engine.paper.order import reading_order
 from mozi_engine.paper.page import Line, PageText, Printed, Region, Role, hull, straighten
 from mozi_engine.types import Box
 
 CAPTION = re.compile(r"(?:fig(?:ure|\.)?|table|tab\.|algorithm|listing|图|表|図)\s*[A-Z]?\d+", re.IGNORECASE)
+_FIRST_HEADING = re.compile(r"abstract|summary|摘|introduction|[1I]\.?\s", re.IGNORECASE)
 _FOOTNOTE = re.compile(r"(?:\d{1,2}|[*†‡§¶∗])\s*\D")
+_CAPTION_HEAD = re.compile(
+    r"(?:fig(?:ure|\.)?|table|tab\.|algorithm)\s*[A-Z]?\d+(?:\.\d+)*\s*[:.|]\s|[图表図]\s*\d+(?:[.-]\d+)*\s",
+    re.IGNORECASE,
+)
+_NUMBERED = re.compile(r"\d{1,2}(?:\.\d{1,2})+\s+\S")
+_LEADERS = re.compile(r"(?:[.·⋅…․]\s?){5,}")
 _DIGITS = re.compile(r"\d+")
 _NEAR = 4.0  # points that a word may stand outside the box it belongs to
 _MARGIN = 0.09  # of the page's height, above and below, where running heads stand
@@ -27,8 +34,11 @@ class LayoutBox:
     cells: tuple[tuple[int, int, Box], ...] = ()
 
 
-def by_layout(page: PageText, boxes: Sequence[LayoutBox]) -> list[Region]:
-    """The page's words put into the boxes, in reading order; words outside every box keep their block."""
+def by_layout(page: PageText, boxes: Sequence[LayoutBox], body: float) -> list[Region]:
+    """The page's words put into the boxes, in reading order; words outside every box keep their block.
+
+    `body` is the type size of the running text, in points: it tells footnotes and headings from it.
+    """
     boxes = [box for box in boxes if not _swallows(page, box)]
     inside, outside = _sorted_into(page.lines, [box.box for box in boxes])
     regions = [
@@ -37,7 +47,10 @@ def by_layout(page: PageText, boxes: Sequence[LayoutBox]) -> list[Region]:
         if inside[i]
     ]
     regions += [_outside(page, lines) for lines in _blocks(outside)]
-    return _ordered(regions)
+    corrected: list[Region] = []
+    for region in _ordered(regions):
+        corrected.append(_corrected(page, region, body, corrected[-1] if corrected else None))
+    return corrected
 
 
 def by_blocks(pages: Sequence[PageText]) -> list[list[Region]]:
@@ -45,9 +58,19 @@ def by_blocks(pages: Sequence[PageText]) -> list[list[Region]]:
     body = body_size(pages)
     running = _running(pages)
     largest = max((line.size for page in pages[:1] for line in page.lines), default=0.0)
-    return [
+    cut = [
         _ordered([_region(page, block, body, largest, running) for block in _blocks(page.lines)])
         for page in pages
+    ]
+    return [_without_author_headings(cut[0]), *cut[1:]] if cut else []
+
+
+def _without_author_headings(page: list[Region]) -> list[Region]:
+    """Authors are often set in bold; on a first page, headings begin with the abstract or a number."""
+    first = next((i for i, r in enumerate(page) if r.role == "heading" and _FIRST_HEADING.match(r.text)), 0)
+    return [
+        replace(region, role="text") if i < first and region.role == "heading" else region
+        for i, region in enumerate(page)
     ]
 
 
@@ -58,6 +81,23 @@ def body_size(pages: Sequence[PageText]) -> float:
         for line in page.lines:
             sizes[round(line.size, 1)] += len(line.words)
     return sizes.most_common(1)[0][0] if sizes else 10.0
+
+
+def _corrected(page: PageText, region: Region, body: float, above: Region | None) -> Region:
+    """The analysis, with what it is often wrong about set right by what the words say."""
+    text = region.text
+    if sum(1 for line in region.lines if _LEADERS.search(line.text)) * 2 > len(region.lines):
+        return replace(region, role="margin")
+    if region.role not in ("text", "list", "heading"):
+        return region
+    if _CAPTION_HEAD.match(text):
+        return replace(region, role="caption")
+    if region.role != "heading" and len(region.lines) == 1 and _NUMBERED.match(text):
+        heavy = region.lines[0].bold or region.size > 1.05 * body
+        return replace(region, role="heading") if heavy else region
+    small = region.size < 0.92 * body and region.box.y0 > 0.6 * page.height
+    noted = _FOOTNOTE.match(text) or (above is not None and above.role == "footnote")
+    return replace(region, role="footnote") if small and noted else region
 
 
 def _ordered(regions: list[Region]) -> list[Region]:
@@ -122,7 +162,7 @@ def _gapped(words: Sequence[Printed]) -> tuple[tuple[Printed, ...], ...]:
     for word in words:
         last = cells[-1][-1].box if cells else None
         height = word.box.y1 - word.box.y0
-        if last and not (word.box.x0 - last.x1 > 0.8 * height and word.box.y0 < last.y1 - 0.3 * height):
+        if last and not (word.box.x0 - last.x1 > 0.5 * height and word.box.y0 < last.y1 - 0.3 * height):
             cells[-1].append(word)
         else:
             cells.append([word])
@@ -164,7 +204,8 @@ def _role(
     page: PageText, region: Region, first: Line, body: float, largest: float, running: set[str]
 ) -> Role:
     text, words = region.text, sum(len(line.words) for line in region.lines)
-    if _edge(page, region.box) and (_masked(text) in running or len(text) < 8):
+    odd = _masked(text) in running or len(text) < 8 or (first.size < body * 0.92 and words < 40)
+    if _edge(page, region.box) and odd:
         return "margin"
     if page.number == 1 and first.size >= largest > body * 1.15 and words < 40:
         return "title"
