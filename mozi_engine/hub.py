@@ -44,7 +44,7 @@ def declared(source: Hub) -> tuple[str, int]:
             size = answer.headers.get("X-Linked-Size", "")
             if re.fullmatch(r"[0-9a-f]{64}", digest) and size.isdecimal():
                 return digest, int(size)
-            if answer.next_request is None or answer.next_request.url.host != where.host:
+            if answer.next_request is None or answer.next_request.url.netloc != where.netloc:
                 break
             where = answer.next_request.url
     if not answer.has_redirect_location:

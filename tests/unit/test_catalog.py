@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mozi_engine import catalog, catalog_file, download, hub, package_index
@@ -119,6 +119,7 @@ NAMES = st.from_regex(r"[a-z0-9][a-z0-9._-]{0,9}", fullmatch=True)
 TEXTS = st.text(st.characters(exclude_categories=["C"]), max_size=30)
 
 
+@settings(max_examples=25, deadline=None)
 @given(st.dictionaries(NAMES, TEXTS, min_size=1, max_size=4), st.data())
 def test_editing_one_entry_leaves_the_others_as_they_were(
     entries: dict[str, str], data: st.DataObject
