@@ -57,13 +57,12 @@ def remove(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Delete a model from this disk; what was added is also forgotten. Files of your own are left alone."""
-    from mozi_cli import progress
-    from mozi_engine import catalog
+    from mozi_engine import catalog, files
 
     spec = catalog.find(name)
     if not yes:
         typer.confirm(f"Remove {name} ({catalog.folder(spec)})?", abort=True, err=True)
-    typer.echo(f"{name} is removed; {progress.size(catalog.remove(spec))} freed", err=True)
+    typer.echo(f"{name} is removed; {files.size(catalog.remove(spec))} freed", err=True)
 
 
 @app.command(
@@ -107,8 +106,7 @@ def _print_table(models: tuple[ModelSpec, ...]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from mozi_cli import progress
-    from mozi_engine import catalog
+    from mozi_engine import catalog, files
 
     table = Table(box=None, pad_edge=False)
     for heading in ("name", "size", "licence", "context", "verified", "on disk"):
@@ -116,7 +114,7 @@ def _print_table(models: tuple[ModelSpec, ...]) -> None:
     for spec in models:
         table.add_row(
             spec.name,
-            progress.size(spec.bytes) if spec.bytes else "?",
+            files.size(spec.bytes) if spec.bytes else "?",
             spec.licence or "?",
             f"{spec.context:,}",
             "yes" if spec.verified else "no",

@@ -20,7 +20,10 @@ from rich.progress import (
 )
 from rich.progress import Progress as Bar
 
+from mozi_engine.files import size
 from mozi_engine.types import Progress
+
+T = TypeVar("T")
 
 EVERY = 5.0  # seconds between two lines
 
@@ -46,14 +49,6 @@ def _progress(events: Iterator[Progress | T], made: list[T]) -> Iterator[Progres
             yield event
         else:
             made.append(event)
-
-
-def size(count: int) -> str:
-    """A number of bytes as people write it: 1.1 GB."""
-    for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if count >= scale:
-            return f"{count / scale:.1f} {unit}"
-    return f"{count} bytes"
 
 
 def _bar(label: str, stage: Iterator[Progress], console: Console) -> None:

@@ -13,6 +13,7 @@ from typing import IO
 
 import httpx
 
+from mozi_engine import files
 from mozi_engine.errors import DataError, ModelError
 from mozi_engine.files import unwritable
 from mozi_engine.types import Progress
@@ -139,6 +140,15 @@ def unreachable(url: str, error: Exception) -> Unavailable:
     )
 
 
+def reach(url: str) -> None:
+    """Raise Unavailable unless the host answers, whatever it says."""
+    try:
+        with client() as http:
+            http.head(url, follow_redirects=False)
+    except httpx.TransportError as error:
+        raise unreachable(url, error) from error
+
+
 def host(url: str) -> str:
     """The host alone: a URL may hold a password."""
     return httpx.URL(url).host
@@ -157,13 +167,9 @@ def require_space(path: Path, needed: int) -> None:
     free, wanted = shutil.disk_usage(path.parent).free, needed + SPARE
     if needed > 0 and wanted > free:
         raise DataError(
-            f"the disk of {path.parent} is full: {_megabytes(wanted)} needed, {_megabytes(free)} free",
+            f"the disk of {path.parent} is full: {files.size(wanted)} needed, {files.size(free)} free",
             hint="free some space, or set MOZI_HOME to another disk; what has come so far is kept",
         )
-
-
-def _megabytes(count: int) -> str:
-    return f"{count / 1e6:,.0f} MB"
 
 
 @contextmanager

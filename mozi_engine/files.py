@@ -68,6 +68,14 @@ def unwritable(path: Path, error: OSError) -> DataError:
     )
 
 
+def size(count: int) -> str:
+    """A number of bytes as people write it: 1.1 GB."""
+    for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= scale:
+            return f"{count / scale:.1f} {unit}"
+    return f"{count} bytes"
+
+
 def sha256(path: Path) -> str:
     """The file's sha256 in hexadecimal."""
     with path.open("rb") as file:

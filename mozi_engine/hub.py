@@ -21,10 +21,14 @@ def fetch(source: Hub, part: Path, label: str, size: int) -> Iterator[Progress]:
         yield from download.fetch(http, url(source), part, label, size)
 
 
+def endpoint() -> str:
+    """The hub, or the mirror of it that `HF_ENDPOINT` names."""
+    return (os.environ.get("HF_ENDPOINT") or "https://huggingface.co").rstrip("/")
+
+
 def url(source: Hub) -> str:
-    """Where the hub, or the mirror that `HF_ENDPOINT` names, gives the file."""
-    endpoint = os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
-    return f"{endpoint.rstrip('/')}/{source.repo}/resolve/{source.revision}/{source.file}"
+    """Where the hub gives the file."""
+    return f"{endpoint()}/{source.repo}/resolve/{source.revision}/{source.file}"
 
 
 def declared(source: Hub) -> tuple[str, int]:
