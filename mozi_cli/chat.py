@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import itertools
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-import click
-from mozi_engine.paper.source import locate
-from mozi_engine.retrieval.dense import Encoder
+import typer
 
 from mozi_cli import console, progress, records, wording
 from mozi_engine import catalog
@@ -22,9 +19,13 @@ from mozi_engine.answering import Answerer
 from mozi_engine.errors import MoziError, PasswordError
 from mozi_engine.generation import engines
 from mozi_engine.indexing import Indexed, index
+from mozi_engine.paper.source import locate
 from mozi_engine.questions import check
+from mozi_engine.retrieval.dense import Encoder
 from mozi_engine.settings import Settings
 from mozi_engine.types import GenerationSettings, Progress, Turn
+
+T = TypeVar("T")
 
 
 def run(
@@ -66,7 +67,7 @@ def show_evidence(paper: str, question: str, k: int, *, password: str | None, as
     indexed = _last(_open(_locate(paper, settings), settings, Encoder(), password))
     found = indexed.retriever.search(question, k)
     if as_json:
-        click.echo(records.evidence_record(question, found))
+        typer.echo(records.evidence_record(question, found))
     else:
         console.show_evidence(found)
 
@@ -84,12 +85,17 @@ def _open(
     while True:
         events = index(path, settings, encoder, password)
         try:
-            return itertools.chain([next(events)], events)
+            return _resumed(next(events), events)
         except PasswordError as error:
             if given or not sys.stdin.isatty():
                 raise
             console.note(error.message)
-            password = click.prompt("Password", hide_input=True, err=True)
+            password = typer.prompt("Password", hide_input=True, err=True)
+
+
+def _resumed(first: T, rest: Iterator[T]) -> Iterator[T]:
+    yield first
+    yield from rest
 
 
 def _last(events: Iterator[Progress | Indexed]) -> Indexed:
@@ -116,7 +122,7 @@ def _answer_all(asked: Iterable[str], answerer: Answerer, read_ms: float, *, as_
         events = answerer.answer(question)
         if as_json:
             answer = console.wait(events)
-            click.echo(records.answer_record(question.strip(), answer, model, read_ms))
+            typer.echo(records.answer_record(question.strip(), answer, model, read_ms))
         else:
             console.heading(question.strip(), first=number == 0)
             console.show_answer(events, model)

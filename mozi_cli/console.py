@@ -22,22 +22,26 @@ stderr = Console(highlight=False, stderr=True)
 
 
 def show_answer(events: Iterator[Event], model: str) -> Answer:
-    """Show an answer as it comes, then whole with its citations."""
-    answer = _follow(events) if stdout.is_terminal else wait(events)
-    stdout.print(_answer(answer), soft_wrap=not stdout.is_terminal)
-    if stdout.is_terminal:
-        seconds = (answer.timings.ttft_ms / 1000, answer.timings.total_ms / 1000)
-        stdout.print(Text(wording.summary(seconds, model), style="dim"))
+    """Show an answer as it comes, then whole with its citations; in a pipe, whole."""
+    if not stdout.is_terminal:
+        answer = wait(events)
+        stdout.print(wording.plain(answer), soft_wrap=True, markup=False)
+        return answer
+    answer = _follow(events)
+    stdout.print(_answer(answer))
+    seconds = (answer.timings.ttft_ms / 1000, answer.timings.total_ms / 1000)
+    stdout.print(Text("\n" + wording.summary(seconds, model), style="dim"))
     return answer
 
 
 def show_evidence(evidence: Sequence[Evidence]) -> None:
     """Show passages whole, best first."""
+    if not stdout.is_terminal:
+        stdout.print(wording.ranking(evidence), soft_wrap=True, markup=False)
+        return
     for item in evidence:
-        heading = Text(f"[{item.rank}] {wording.place(item.passage)}", style="bold cyan")
-        stdout.print(
-            heading, Padding(Text(item.passage.text), (0, 0, 1, 4)), soft_wrap=not stdout.is_terminal
-        )
+        stdout.print(Text(f"[{item.rank}] {wording.place(item.passage)}", style="bold cyan"))
+        stdout.print(Padding(Text(item.passage.text), (0, 0, 1, 4)))
 
 
 def heading(question: str, *, first: bool) -> None:
@@ -94,15 +98,15 @@ def _follow(events: Iterator[Event]) -> Answer:
 def _ranking(evidence: Sequence[Evidence]) -> Text:
     lines = []
     for item in evidence:
-        line = f"  {item.rank}  {wording.place(item.passage)}: {item.passage.text}"
-        lines.append(wording.snippet(line, max(20, stdout.width - 1)))
+        line = f"{item.rank}  {wording.place(item.passage)}: {item.passage.text}"
+        lines.append("  " + wording.snippet(line, max(20, stdout.width - 3)))
     return Text("\n".join(lines) + "\n", style="dim")
 
 
 def _answer(answer: Answer) -> RenderableType:
     parts: list[RenderableType] = []
     if answer.verdict == "not_in_paper":
-        parts.append(Text("Not in the paper.", style="bold yellow"))
+        parts.append(Text(wording.NOT_IN_PAPER, style="bold yellow"))
         if answer.evidence:
             nearest = answer.evidence[0].passage
             parts.append(Text(f"\nNearest: {wording.place(nearest)}", style="cyan"))
@@ -115,9 +119,7 @@ def _answer(answer: Answer) -> RenderableType:
 
 
 def _quote(quote: wording.Quote) -> RenderableType:
-    heading = Text(f"\n[{quote.number}] {wording.place(quote.passage)}", style="cyan")
-    if not stdout.is_terminal:
-        return Group(heading, Text(f'    "{" ".join(quote.text.split())}"'))
     before, middle, after = wording.around(quote, _CONTEXT)
     body = Text.assemble((before, "dim"), (middle, "black on yellow"), (after, "dim"))
+    heading = Text(f"\n[{quote.number}] {wording.place(quote.passage)}", style="cyan")
     return Group(heading, Padding(body, (0, 0, 0, 4)))

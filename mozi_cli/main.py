@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.metadata
-import os
 import sys
 from typing import Annotated
 
-import click
 import typer
 
+from mozi_cli import doctor, models
 from mozi_engine.errors import MoziError
 
 app = typer.Typer(
@@ -32,6 +30,8 @@ JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object a ques
 
 def _version(wanted: bool) -> None:
     if wanted:
+        import importlib.metadata
+
         typer.echo(f"mozi {importlib.metadata.version('mozi')}")
         raise typer.Exit
 
@@ -80,6 +80,10 @@ def chat(
     command.run(paper, ask or [], changed, decoding, password=password, as_json=json)
 
 
+app.add_typer(models.app, name="models")
+app.command(epilog="Example: mozi doctor --network")(doctor.doctor)
+
+
 @app.command(epilog='Example: mozi evidence paper.pdf "How large is the graph?" -k 3')
 def evidence(
     paper: Annotated[str, typer.Argument(help=PAPER_HELP)],
@@ -97,18 +101,9 @@ def evidence(
 def main() -> None:
     """Run mozi. What went wrong outside the code is one line and a next step; exit code 1."""
     try:
-        code = app(standalone_mode=False)
+        app()
     except MoziError as error:
         from mozi_cli import console
 
         console.failure(error)
-        code = 1
-    except click.ClickException as error:
-        error.show()
-        code = error.exit_code
-    except (KeyboardInterrupt, click.Abort):
-        code = 130
-    except BrokenPipeError:  # the reader of the output has had enough, as in `mozi … | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
-    sys.exit(code)
+        sys.exit(1)

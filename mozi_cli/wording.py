@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mozi_engine.catalog_file import ModelSpec
-from mozi_engine.types import Answer, Citation, Passage
+from mozi_engine.types import Answer, Citation, Evidence, Passage
 
 UNSUPPORTED = "[?]"
+NOT_IN_PAPER = "Not in the paper."
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,31 @@ def doubts(answer: Answer) -> list[str]:
         numbers = ", ".join(answer.text[start:end] for start, end in answer.unverified)
         lines.append(f"not in the cited passages: {numbers}")
     return lines
+
+
+def plain(answer: Answer) -> str:
+    """The answer and what it cites as text without colours, for a pipe."""
+    if answer.verdict == "not_in_paper":
+        lines = [NOT_IN_PAPER]
+        if answer.evidence:
+            nearest = answer.evidence[0].passage
+            lines += ["", f"Nearest: {place(nearest)}", _indented(nearest.text)]
+        return "\n".join(lines)
+    lines = [marked(answer)]
+    for quote in quotes(answer):
+        lines += ["", f"[{quote.number}] {place(quote.passage)}", _indented(f'"{quote.text}"')]
+    return "\n".join(lines + [""] * bool(doubts(answer)) + doubts(answer))
+
+
+def ranking(evidence: Sequence[Evidence]) -> str:
+    """Passages whole, best first, as text."""
+    return "\n\n".join(
+        f"[{item.rank}] {place(item.passage)}\n{_indented(item.passage.text)}" for item in evidence
+    )
+
+
+def _indented(text: str) -> str:
+    return textwrap.indent(text, "    ")
 
 
 def snippet(text: str, width: int) -> str:
