@@ -158,8 +158,12 @@ def _matching(file: Path, sha256: str) -> str:
 def remove(spec: ModelSpec) -> int:
     """Delete what mozi keeps of the model, and its entry if the user added it; the bytes that are freed.
 
-    A file of the user's own is left alone.
+    A file of the user's own is left alone. Raises ModelError for one that was only named by its path.
     """
+    if not spec.sha256 and _given(spec):
+        raise ModelError(
+            f"{spec.file} is a file of your own, not in the catalogue", hint="delete the file itself"
+        )
     from mozi_engine import download
 
     with download.alone(_lock(spec), spec.name):
@@ -241,6 +245,8 @@ def _fetch(spec: ModelSpec, own: Path) -> Iterator[Progress]:
             yield from _bring(catalog_file.source(text), spec, part)
             yield from _check(spec, part)
             download.settle(part, own)
+            for stale in own.parent.glob("*.part*"):
+                stale.unlink()
             return
         except (download.Unavailable, WrongFile) as error:
             failures.append(error)

@@ -100,9 +100,9 @@ def tables(path: Path) -> dict[str, dict[str, Any]]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise ModelError(f"{path}: {error}", hint="correct the file, or move it away") from error
     for name, table in found.items():
-        if not isinstance(table, dict) or not _NAME.fullmatch(name):
+        if not isinstance(table, dict):
             raise ModelError(
-                f"{path}: {name!r} is not a table of a model", hint='write ["name"], in small letters'
+                f"{path}: {name!r} is not a table of a model", hint='begin each model with ["name"]'
             )
     return found
 
@@ -110,6 +110,10 @@ def tables(path: Path) -> dict[str, dict[str, Any]]:
 def spec(path: Path, name: str, table: Mapping[str, Any]) -> ModelSpec:
     """The table as a model. Raises ModelError, naming the file, on a key or value that is wrong."""
     where = f'{path}, ["{name}"]'
+    if not _NAME.fullmatch(name):
+        raise ModelError(
+            f"{name!r} is not a name for a model", hint="small letters and digits; then also . _ -"
+        )
     for key, value in table.items():
         _check(where, key, value)
     model = ModelSpec(name=name, **{**table, "sources": tuple(table.get("sources", ()))})

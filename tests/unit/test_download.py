@@ -139,6 +139,24 @@ def test_a_host_that_cannot_be_reached_is_given_up_at_once(tmp_path: Path) -> No
     assert caught.value.hint
 
 
+def test_a_proxy_that_cannot_be_used_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "gopher://127.0.0.1:1")
+    with pytest.raises(ModelError, match="proxy") as caught:
+        download.client()
+    assert caught.value.hint
+
+
+def test_a_proxy_of_the_environment_is_used(
+    server: FileServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", server.url)
+    monkeypatch.setenv("NO_PROXY", "")
+    server.files["http://models.example/model"] = DATA
+    with download.client() as http:
+        list(download.fetch(http, "http://models.example/model", tmp_path / "part", "", len(DATA)))
+    assert (tmp_path / "part").read_bytes() == DATA
+
+
 def test_a_server_that_stalls_is_given_up_after_a_while(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
