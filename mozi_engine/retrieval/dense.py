@@ -1,0 +1,131 @@
+"""Search by meaning: a small sentence encoder, and a paper's passages as its vectors."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
+from functools import cached_property, partial
+from importlib.resources import files as package_files
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from tokenizers import Encoding, Tokenizer
+
+from mozi_engine.errors import DataError
+from mozi_engine.files import atomic, cache_dir
+from mozi_engine.types import Evidence, Passage
+
+Vectors = NDArray[np.float32]
+
+
+class Encoder:
+    """all-MiniLM-L6-v2 in int8, made by benchmarks/export_encoder.py; loaded at its first use.
+
+    Reads the first 256 word pieces of a text. May be shared between threads. Texts run one by one, each on a
+    core of its own: nothing is padded, and a vector depends on its text alone, where in a batch it would
+    depend on its neighbours too, with which its activations are quantised.
+    """
+
+    id = "03551f8f7456"  # the model file's sha256, first 12 digits: part of every cache key
+    width = 384
+
+    def __init__(self, threads: int = 0) -> None:
+        self._threads = threads or os.cpu_count() or 1
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """One unit vector a text, shape (n, 384)."""
+        return np.array(list(self.stream(texts)), np.float32).reshape(-1, self.width)
+
+    def stream(self, texts: Sequence[str]) -> Generator[Vectors, None, None]:
+        """The same, one vector (384,) after another. Closing the iterator stops the work."""
+        encodings = self._tokenizer.encode_batch_fast(list(texts))
+        session = self._session
+        with ThreadPoolExecutor(self._threads) as pool:
+            yield from pool.map(partial(_vector, session), encodings)
+
+    @cached_property
+    def _tokenizer(self) -> Tokenizer:
+        return Tokenizer.from_str(_encoder_file("tokenizer.json").decode("utf-8"))
+
+    @cached_property
+    def _session(self) -> onnxruntime.InferenceSession:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        model = _encoder_file("model.onnx")
+        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def _vector(session: onnxruntime.InferenceSession, encoding: Encoding) -> Vectors:
+    ids = np.array([encoding.ids], np.int64)
+    inputs = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
+    vector: Vectors = session.run(["vectors"], inputs)[0][0]
+    return vector
+
+
+def _encoder_file(name: str) -> bytes:
+    return package_files("mozi_engine.retrieval").joinpath("encoder", name).read_bytes()
+
+
+def embed(
+    paper_id: str,
+    passages: Sequence[Passage],
+    encoder: Encoder,
+    report: Callable[[int, int], object] | None = None,
+) -> Vectors:
+    """The passages' vectors, shape (n, 384), from the cache where it has them.
+
+    `report(done, total)` is called after every passage; what it raises stops the work. A damaged
+    cache entry is made again; a cache that cannot be written to is done without.
+    """
+    texts = [f"{p.section}: {p.text}" if p.section else p.text for p in passages]
+    entry = _entry(paper_id, texts, encoder)
+    vectors = _cached(entry, len(texts), encoder.width)
+    if vectors is not None:
+        return vectors
+    vectors = np.zeros((len(texts), encoder.width), np.float32)
+    with closing(encoder.stream(texts)) as stream:
+        for place, vector in enumerate(stream):
+            vectors[place] = vector
+            if report:
+                report(place + 1, len(texts))
+    with suppress(DataError), atomic(entry) as file:
+        file.write(vectors.tobytes())
+    return vectors
+
+
+def _entry(paper_id: str, texts: Sequence[str], encoder: Encoder) -> Path:
+    digest = hashlib.sha256(encoder.id.encode())
+    for text in texts:
+        digest.update(hashlib.sha256(text.encode("utf-8", "replace")).digest())
+    return cache_dir() / "embeddings" / f"{paper_id[:16]}-{digest.hexdigest()[:16]}.f32"
+
+
+def _cached(entry: Path, rows: int, width: int) -> Vectors | None:
+    """The entry as vectors, or None where it is missing or not what was written."""
+    try:
+        vectors = np.frombuffer(entry.read_bytes(), np.float32).reshape(rows, width)
+    except (OSError, ValueError):
+        return None
+    return vectors if np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-3) else None
+
+
+class Dense:
+    """A paper's passages, searchable by meaning. `vectors` are `embed`'s, one row a passage."""
+
+    def __init__(self, passages: Sequence[Passage], vectors: Vectors, encoder: Encoder) -> None:
+        self._passages = tuple(passages)
+        self._vectors = vectors
+        self._encoder = encoder
+
+    def search(self, query: str, k: int) -> list[Evidence]:
+        """The `k` nearest passages by cosine, best first; ties in paper order."""
+        if not self._passages or not query.strip():
+            return []
+        scores = self._vectors @ self._encoder.encode([query])[0]
+        best = np.argsort(-scores, kind="stable")[:k]
+        return [Evidence(self._passages[i], float(scores[i]), rank) for rank, i in enumerate(best, start=1)]
