@@ -7,10 +7,10 @@ import re
 _END = re.compile(r"[.!?…]+[\"'”’)\]]*(?=\s)|[。！？…]+[”’」』）】\"']*|\n+")
 _TOKEN = re.compile(r"\S+$")
 _ABBREVIATIONS = frozenset(
-    "al. app. approx. ca. cf. ch. dept. dr. e.g. eq. eqn. eqns. eqs. est. fig. figs. i.e. incl. mr. mrs. ms. "
-    "no. nos. p. pp. prof. prop. ref. refs. resp. sec. secs. sect. st. tab. thm. univ. "
-    "viz. vol. vs. w.r.t.".split()
+    "al. approx. ca. cf. dept. dr. e.g. eq. eqn. eqns. eqs. est. fig. figs. i.e. incl. mr. mrs. ms. prof. "
+    "prop. ref. refs. resp. sec. secs. sect. st. tab. thm. univ. viz. vs. w.r.t.".split()
 )
+_BEFORE_A_NUMBER = frozenset("app. ch. no. nos. p. pp. vol.".split())
 _INITIAL = re.compile(r"[A-Z]\.(?:-?[A-Z]\.)*")
 _NUMBER = re.compile(r"\(?(?:\d{1,3}|[ivx]{1,4}|[a-z])[.)]\.?")
 
@@ -41,7 +41,8 @@ def _ends(text: str, start: int, mark: re.Match[str]) -> bool:
         return True
     token = _TOKEN.search(text, start, mark.start() + 1)
     last = token[0].lstrip("([\"'“‘") if token else ""
-    if last.casefold() in _ABBREVIATIONS or _INITIAL.fullmatch(last):
+    abbreviated = last.casefold() in _ABBREVIATIONS or _INITIAL.fullmatch(last)
+    if abbreviated or (last.casefold() in _BEFORE_A_NUMBER and following.isdigit()):
         return False
     return not (_NUMBER.fullmatch(last) and not text[start : token.start() if token else start].strip())
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mozi_engine.paper import joining, references
 from mozi_engine.paper.page import Line, Region, is_cjk
@@ -66,6 +66,8 @@ def _footnotes_last(page: Sequence[Region]) -> list[Region]:
 
 
 def _title(regions: list[Region]) -> tuple[str, list[Region]]:
+    if all(region.role == "title" for region in regions):
+        return "", [replace(region, role="text") for region in regions]
     early = [i for i, r in enumerate(regions) if r.role == "title" and r.box.page <= 2]
     if not early:
         return _largest_heading(regions), regions

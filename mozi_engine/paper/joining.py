@@ -9,6 +9,10 @@ from mozi_engine.paper.page import Line, Printed, is_cjk
 from mozi_engine.types import Kind, Paragraph, Word
 
 _HYPHENS = ("-", "\u2010", "\u00ad")
+# First parts that are no words: one hyphen elsewhere says nothing about the next ("inter-document").
+_BOUND = frozenset(
+    "auto counter hyper inter macro meta micro multi over para post semi super trans under".split()
+)
 # A dash between words, or an address, goes on at the start of the next line.
 _INSIDE = re.compile(r"\w[–—]$|(?:https?:|www\.)(?:\S*[/.:_=?&#])?$")
 _LETTERS = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
@@ -117,6 +121,6 @@ def hyphenated(before: str, after: str, known: Collection[str]) -> bool:
         return True
     if f"{first}-{second}" in known or "-" in first or first in _COMPOUNDING or len(first) == 1:
         return False
-    if not after[0].islower() or (f"{first}-" in known and len(first) > 3):
+    if not after[0].islower() or (f"{first}-" in known and len(first) > 3 and first not in _BOUND):
         return False
     return not (len(first) > 3 and len(second) > 3 and first in known and second in known)

@@ -145,9 +145,11 @@ def _events(child: _Child, path: Path) -> Iterator[Event]:
                 _keep(message["layout"] or text, paper.id)
             yield LayoutRead(paper)
             return
-        else:
+        elif "error" in message:
             raise _reported(message)
-    raise child.died(path)
+        else:
+            raise child.failed(path, message["crash"])
+    raise child.failed(path)
 
 
 def _reported(message: dict[str, Any]) -> PaperError:
@@ -205,22 +207,22 @@ class _Child:
                 line = self._lines.get(timeout=max(left, 0))
             except queue.Empty:
                 raise PaperError(
-                    f"reading stopped: it took more than {self._limit:g} s",
-                    "raise pdf_seconds in settings.toml",
+                    f"reading stopped: it took more than {self._limit:g} s (pdf_seconds in settings.toml)",
+                    "raise that limit, or try a PDF with fewer pages",
                 ) from None
             if line is None:
                 return
-            with suppress(json.JSONDecodeError):
-                yield json.loads(line)
+            yield json.loads(line)
 
-    def died(self, path: Path) -> PaperError:
-        """Why it ended without having said everything."""
-        status = self._process.wait()
-        cause = f"signal {-status}" if status < 0 else f"exit code {status}"
+    def failed(self, path: Path, cause: str = "") -> PaperError:
+        """The error of a child that ended without having said everything."""
+        if not cause:
+            status = self._process.wait()
+            cause = f"signal {-status}" if status < 0 else f"exit code {status}"
         return PaperError(
             f"reading {path.name} failed ({cause}): it is damaged, or needs more than "
-            f"{self._gigabytes:g} GB of memory",
-            f"raise pdf_gigabytes in settings.toml, or {_AGAIN}",
+            f"{self._gigabytes:g} GB of memory (pdf_gigabytes in settings.toml)",
+            f"raise that limit, or {_AGAIN}",
         )
 
     def _listen(self, pipe: IO[bytes]) -> None:

@@ -4,10 +4,11 @@ Run as `python -m mozi_engine.paper.pdf`. It reads one request (a line of JSON) 
 and answers in lines of JSON on its standard output:
 
     {"opened": pages, "scans": how many will be read by OCR, "private": whether a password was needed}
-    {"text": Paper}                  the words in a first order, at once
+    {"text": Paper}                  the words in a first order, at once (unless all pages are scans)
     {"page": n, "of": pages}         the layout of so many pages is known
     {"layout": Paper | null}         the paper as it is; null: as `text` had it
     {"error": message, "hint": …, "password": …}
+    {"crash": what PyMuPDF or the memory limit raised}
 
 It ends when its standard input does, so that it never outlives the process that started it.
 """
@@ -64,7 +65,8 @@ def read(path: Path, identity: str, password: str | None) -> Iterator[dict[str, 
     yield {"opened": len(pages), "scans": len(scans) if ocr else 0, "private": private}
     _check(pages, scans, ocr)
     text = assemble(identity, by_blocks(pages), () if ocr else scans)
-    yield {"text": codec.encode(text)}
+    if any(page.lines for page in pages):
+        yield {"text": codec.encode(text)}
     if ocr and scans:
         _recognise(document, scans)
         pages = [page_text(document[page.number - 1]) if page.number in scans else page for page in pages]
@@ -266,17 +268,19 @@ def main() -> None:
     threading.Thread(target=_end_with, args=(sys.stdin,), daemon=True).start()
     _limit(request["gigabytes"])
     pipe = _own_output()
+    for message in _answers(request):
+        print(json.dumps(message), file=pipe, flush=True)
+    os._exit(0)  # without waiting for the thread that reads standard input
+
+
+def _answers(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
     try:
-        for message in read(Path(request["path"]), request["id"], request["password"]):
-            print(json.dumps(message), file=pipe, flush=True)
+        yield from read(Path(request["path"]), request["id"], request["password"])
     except PaperError as error:
         locked = isinstance(error, PasswordError)
-        print(
-            json.dumps({"error": error.message, "hint": error.hint, "password": locked}),
-            file=pipe,
-            flush=True,
-        )
-    os._exit(0)
+        yield {"error": error.message, "hint": error.hint, "password": locked}
+    except Exception as error:  # noqa: BLE001  (the edge of the process: the parent names it)
+        yield {"crash": type(error).__name__}
 
 
 if __name__ == "__main__":

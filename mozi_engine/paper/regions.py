@@ -20,6 +20,7 @@ _CAPTION_HEAD = re.compile(
 )
 _NUMBERED = re.compile(r"\d{1,2}(?:\.\d{1,2})+\s+\S")
 _LEADERS = re.compile(r"(?:[.·⋅…․]\s?){5,}")
+_FIGURE = re.compile(r"[-+−±]?\d[\d.,]*%?")
 _DIGITS = re.compile(r"\d+")
 _NEAR = 4.0  # points that a word may stand outside the box it belongs to
 _MARGIN = 0.09  # of the page's height, above and below, where running heads stand
@@ -157,16 +158,21 @@ def _nearest(word: Box, boxes: Sequence[Box]) -> int:
 
 
 def _gapped(words: Sequence[Printed]) -> tuple[tuple[Printed, ...], ...]:
-    """Words of one row, cut where the white between two on a line is wider than a space ever is."""
+    """Words of one row, cut between figures and where the white between two is wider than a space ever is."""
     cells: list[list[Printed]] = []
     for word in words:
-        last = cells[-1][-1].box if cells else None
-        height = word.box.y1 - word.box.y0
-        if last and not (word.box.x0 - last.x1 > 0.5 * height and word.box.y0 < last.y1 - 0.3 * height):
+        if cells and not _apart(cells[-1][-1], word):
             cells[-1].append(word)
         else:
             cells.append([word])
     return tuple(tuple(cell) for cell in cells)
+
+
+def _apart(left: Printed, right: Printed) -> bool:
+    height = right.box.y1 - right.box.y0
+    same_line = right.box.y0 < left.box.y1 - 0.3 * height
+    numbers = _FIGURE.fullmatch(left.text) and _FIGURE.fullmatch(right.text)
+    return same_line and (bool(numbers) or right.box.x0 - left.box.x1 > 0.5 * height)
 
 
 def _blocks(lines: Sequence[Line]) -> list[list[Line]]:
