@@ -77,7 +77,7 @@ def add(
         str | None, typer.Option(help="OWNER/REPO/FILE on the hub, or OWNER/REPO/FILE@REVISION.")
     ] = None,
     sha256: Annotated[str, typer.Option(help="The publisher's; else asked of the hub, or computed.")] = "",
-    context: Annotated[int, typer.Option(min=1, help="How many tokens it can read.")] = 4096,
+    context: Annotated[int, typer.Option(min=0, help="Tokens it can read; 0: what the file says.")] = 0,
     licence: Annotated[str, typer.Option(help="Its licence, for the list.")] = "",
 ) -> None:
     """Add a model to your own catalogue."""

@@ -16,14 +16,14 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from mozi_engine import catalog_file, files
+from mozi_engine import catalog_file, files, gguf
 from mozi_engine.catalog_file import Hub, Local, ModelSpec, Source
 from mozi_engine.errors import ModelError
 from mozi_engine.types import Progress
 
 __all__ = ["ModelSpec", "add", "find", "folder", "load", "path", "pull", "ready", "remove", "user_file"]
 
-GGUF = b"GGUF"  # how every GGUF file begins
+CONTEXT = 4096  # tokens, where nothing tells more
 
 
 class WrongFile(ModelError):
@@ -53,8 +53,9 @@ def load() -> tuple[ModelSpec, ...]:
 def find(name: str) -> ModelSpec:
     """The model of that name, or the GGUF file at that path. Raises ModelError when there is neither."""
     if name.endswith(".gguf"):
-        file = _gguf(Path(name))
-        return ModelSpec(file.stem, title=file.name, file=file.name, sources=(f"file:{file}",))
+        file, context = _gguf(Path(name))
+        title, sources = file.name, (f"file:{file}",)
+        return ModelSpec(file.stem, title, file=file.name, sources=sources, context=context)
     models = {spec.name: spec for spec in load()}
     if name in models:
         return models[name]
@@ -114,16 +115,18 @@ def verify(spec: ModelSpec) -> Iterator[Progress]:
     yield from _check(spec, path(spec))
 
 
-def add(name: str, source: str, sha256: str = "", context: int = 4096, licence: str = "") -> ModelSpec:
+def add(name: str, source: str, sha256: str = "", context: int = 0, licence: str = "") -> ModelSpec:
     """Put a model into the user's catalogue: `file:PATH`, hashed and pinned here, or `hub:OWNER/REPO/FILE`.
 
-    A name that mozi ships keeps its meaning: its file can be named, if it is that very file. Raises
-    ModelError when it is not, when there is no such file, or when it is not GGUF.
+    With `context` 0 it is the file's own, or 4,096 tokens. A name that mozi ships keeps its meaning: its
+    file can be named, if it is that very file. Raises ModelError when it is not, when there is no such
+    file, or when it is not GGUF.
     """
     place = catalog_file.source(source)
     shipped = _shipped().get(name, {})
     if isinstance(place, Local):
-        file = _gguf(place.path)
+        file, told = _gguf(place.path)
+        context = context or told
         digest = _matching(file, sha256 or shipped.get("sha256", ""))
         found = {"file": file.name, "bytes": file.stat().st_size, "sha256": digest}
         source = f"file:{file}"
@@ -137,7 +140,12 @@ def add(name: str, source: str, sha256: str = "", context: int = 4096, licence: 
     if shipped:
         table = {"sources": [source, *shipped["sources"]]}
     else:
-        table = {"title": name, "sources": [source], "context": context, "licence": licence} | found
+        table = {
+            "title": name,
+            "sources": [source],
+            "context": context or CONTEXT,
+            "licence": licence,
+        } | found
     spec = catalog_file.spec(user_file(), name, shipped | table)
     catalog_file.write(user_file(), name, table)
     if isinstance(place, Local):
@@ -179,17 +187,14 @@ def _shipped() -> dict[str, dict[str, Any]]:
         return catalog_file.tables(file)
 
 
-def _gguf(file: Path) -> Path:
-    """The file's absolute path, if it is one and begins as GGUF does."""
+def _gguf(file: Path) -> tuple[Path, int]:
+    """The file's absolute path and the context it was made for. Raises ModelError unless it is GGUF."""
     file = file.expanduser().resolve()
     if not file.is_file():
         raise ModelError(
             f"no such file: {file}", hint="mozi models list shows the models that mozi can fetch"
         )
-    with file.open("rb") as data:
-        if data.read(len(GGUF)) != GGUF:
-            raise ModelError(f"{file} is not a GGUF model", hint="mozi reads GGUF files, as llama.cpp does")
-    return file
+    return file, gguf.context_length(file) or CONTEXT
 
 
 def _given(spec: ModelSpec) -> list[Path]:

@@ -84,9 +84,9 @@ def _stream(http: httpx.Client, url: str, part: Path, label: str, size: int) -> 
     headers = _resume_headers(part)
     with http.stream("GET", url, headers=headers) as response:
         start = _start(response, part)
-        total = start + int(response.headers.get("Content-Length", 0)) or None
+        told = response.headers.get("Content-Length")
+        total = start + int(told) if told else None
         if size and total and total != size:
-            part.unlink(missing_ok=True)
             raise Unavailable(f"{host(url)} has {total:,} bytes of {label}, not {size:,}")
         require_space(part, (size or total or 0) - start)
         with appending(part, start) as file:

@@ -7,16 +7,18 @@ import io
 import json
 import os
 import socket
+import struct
 import tomllib
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mozi_engine import catalog, catalog_file, download, hub, package_index
+from mozi_engine import catalog, catalog_file, download, gguf, hub, package_index
 from mozi_engine.catalog import ModelSpec, WrongFile
 from mozi_engine.catalog_file import Hub, Local, Pieces
 from mozi_engine.errors import DataError, ModelError
@@ -343,6 +345,32 @@ def test_a_gguf_file_needs_no_entry(tmp_path: Path) -> None:
     spec = catalog.find(str(tmp_path / "own.gguf"))
     assert catalog.ready(spec)
     assert catalog.path(spec) == tmp_path / "own.gguf"
+
+
+def test_the_context_is_what_the_file_was_made_for(tmp_path: Path) -> None:
+    def text(value: str) -> bytes:
+        return struct.pack("<Q", len(value)) + value.encode()
+
+    words = struct.pack("<IIQ", 9, 8, 2) + text("a") + text("b")
+    numbers = struct.pack("<IIQ", 9, 5, 3) + bytes(12)
+    pairs = [
+        text("general.name") + struct.pack("<I", 8) + text("tiny"),
+        text("general.tags") + words,
+        text("general.numbers") + numbers,
+        text("tiny.context_length") + struct.pack("<II", 4, 2048),
+    ]
+    file = tmp_path / "own.gguf"
+    file.write_bytes(b"GGUF" + struct.pack("<IQQ", 3, 0, len(pairs)) + b"".join(pairs))
+    assert catalog.find(str(file)).context == 2048
+    assert catalog.add("mine", f"file:{file}").context == 2048
+    assert catalog.add("mine", f"file:{file}", context=512).context == 512
+
+
+@given(st.binary(max_size=200))
+def test_a_damaged_gguf_header_tells_nothing_and_breaks_nothing(tail: bytes) -> None:
+    with TemporaryDirectory() as folder:
+        (file := Path(folder, "own.gguf")).write_bytes(b"GGUF" + tail)
+        assert gguf.context_length(file) >= 0
 
 
 def test_a_file_that_is_missing_or_not_gguf_is_refused(tmp_path: Path) -> None:
