@@ -125,42 +125,44 @@ def add(name: str, source: str, sha256: str = "", context: int = 0, licence: str
     place = catalog_file.source(source)
     shipped = _shipped().get(name, {})
     if isinstance(place, Local):
-        file, told = _gguf(place.path)
-        context = context or told
-        digest = _matching(file, sha256 or shipped.get("sha256", ""))
-        found = {"file": file.name, "bytes": file.stat().st_size, "sha256": digest}
-        source = f"file:{file}"
+        table = _described(place.path, sha256 or shipped.get("sha256", ""), context)
     elif isinstance(place, Hub) and not shipped:
-        found = {"file": Path(place.file).name, "sha256": sha256}
-    else:
-        raise ModelError(
-            f"{source} cannot be added as {name!r}", hint="choose another name; see mozi models add --help"
-        )
-    table: dict[str, Any]
-    if shipped:
-        table = {"sources": [source, *shipped["sources"]]}
-    else:
         table = {
-            "title": name,
-            "sources": [source],
+            "file": Path(place.file).name,
+            "sha256": sha256,
             "context": context or CONTEXT,
-            "licence": licence,
-        } | found
+            "sources": [source],
+        }
+    else:
+        hint = "choose another name; see mozi models add --help"
+        raise ModelError(f"{source} cannot be added as {name!r}", hint=hint)
+    if shipped:
+        table = {"sources": table["sources"] + shipped["sources"]}
+    else:
+        table |= {"title": name, "licence": licence}
     spec = catalog_file.spec(user_file(), name, shipped | table)
     catalog_file.write(user_file(), name, table)
-    if isinstance(place, Local):
-        _remember(spec, place.path.resolve())
+    for file in _given(spec):
+        _remember(spec, file)
     return spec
 
 
-def _matching(file: Path, sha256: str) -> str:
-    """The file's sha256. Raises WrongFile when another one is expected."""
+def _described(file: Path, sha256: str, context: int) -> dict[str, Any]:
+    """The table of a file of the user's own. Raises WrongFile when its sha256 is not the expected one."""
+    file, told = _gguf(file)
     digest = files.sha256(file)
     if sha256 not in ("", digest):
-        raise WrongFile(
-            f"the sha256 of {file} is {digest}, not {sha256}", hint="choose another file, or another name"
-        )
-    return digest
+        hint = "choose another file, or another name"
+        raise WrongFile(f"the sha256 of {file} is {digest}, not {sha256}", hint=hint)
+    size = file.stat().st_size
+    sources = [f"file:{file}"]
+    return {
+        "file": file.name,
+        "bytes": size,
+        "sha256": digest,
+        "context": context or told,
+        "sources": sources,
+    }
 
 
 def remove(spec: ModelSpec) -> int:
@@ -189,7 +191,7 @@ def _shipped() -> dict[str, dict[str, Any]]:
 
 def _gguf(file: Path) -> tuple[Path, int]:
     """The file's absolute path and the context it was made for. Raises ModelError unless it is GGUF."""
-    file = file.expanduser().resolve()
+    file = file.expanduser().absolute()
     if not file.is_file():
         raise ModelError(
             f"no such file: {file}", hint="mozi models list shows the models that mozi can fetch"

@@ -30,7 +30,7 @@ def context_length(path: Path) -> int:
                 value = _value(file, _number(file, "I"))
                 if key.endswith(b".context_length") and isinstance(value, int):
                     return max(value, 0)
-        except (struct.error, KeyError, OverflowError, OSError):
+        except (struct.error, KeyError, ValueError, OSError):
             return 0
     return 0
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mozi_engine import catalog, catalog_file, download, gguf, hub, package_index
@@ -366,6 +366,10 @@ def test_the_context_is_what_the_file_was_made_for(tmp_path: Path) -> None:
     assert catalog.add("mine", f"file:{file}", context=512).context == 512
 
 
+FAR = struct.pack("<IQQQsIIQ", 3, 0, 1, 1, b"a", 9, 12, 1 << 63)  # an array longer than any file
+
+
+@example(FAR)
 @given(st.binary(max_size=200))
 def test_a_damaged_gguf_header_tells_nothing_and_breaks_nothing(tail: bytes) -> None:
     with TemporaryDirectory() as folder:
