@@ -54,8 +54,8 @@ def find(name: str) -> ModelSpec:
     """The model of that name, or the GGUF file at that path. Raises ModelError when there is neither."""
     if name.endswith(".gguf"):
         file, context = _gguf(Path(name))
-        title, sources = file.name, (f"file:{file}",)
-        return ModelSpec(file.stem, title, file=file.name, sources=sources, context=context)
+        size, sources = file.stat().st_size, (f"file:{file}",)
+        return ModelSpec(file.stem, file.name, file=file.name, bytes=size, sources=sources, context=context)
     models = {spec.name: spec for spec in load()}
     if name in models:
         return models[name]
