@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import queue
 import secrets
 import threading
@@ -11,7 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-import xllamacpp
+
+# A thread of llama.cpp that waits for another spins, unless told not to before OpenMP is loaded. On a
+# machine that also does something else, spinning makes generation several times slower.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+import xllamacpp  # noqa: E402
 
 from mozi_engine.errors import ModelError
 from mozi_engine.types import GenerationSettings, Prefill, Turn, Usage
