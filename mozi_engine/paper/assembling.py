@@ -19,6 +19,7 @@ _KINDS: dict[str, Kind] = {
     "table": "table",
 }
 _FLOATS = ("caption", "table", "footnote")
+_COUNTED = re.compile(r"\d{1,2}(?:\.\d+)*\.?\s+[A-Z]")
 _CHAPTER = re.compile(r"第\s*[\d一二三四五六七八九十]+\s*章")
 _SPREAD = re.compile(r"(?<=[\u3040-\u9fff])\s+(?=[\u3040-\u9fff])")
 _NOTE_MARK = re.compile(r"[\d*†‡§¶∗]")
@@ -48,6 +49,8 @@ class _Draft:
 def assemble(identity: str, pages: Sequence[Sequence[Region]], scanned: Sequence[int] = ()) -> Paper:
     """The Paper that the regions print. `pages` holds one list a page, each in reading order."""
     regions = [region for page in pages for region in _footnotes_last(page)]
+    if all(region.role == "title" for region in regions):
+        regions = [replace(region, role="text") for page in pages for region in page if region.lines]
     known = joining.vocabulary(line for region in regions for line in region.lines)
     title, regions = _title(regions)
     body, entries = _parted(regions)
@@ -66,9 +69,11 @@ def _footnotes_last(page: Sequence[Region]) -> list[Region]:
 
 
 def _title(regions: list[Region]) -> tuple[str, list[Region]]:
-    if all(region.role == "title" for region in regions):
-        return "", [replace(region, role="text") for region in regions]
-    early = [i for i, r in enumerate(regions) if r.role == "title" and r.box.page <= 2]
+    early = [
+        i
+        for i, r in enumerate(regions)
+        if r.role == "title" and r.box.page <= 2 and not _COUNTED.match(r.text)
+    ]
     if not early:
         return _largest_heading(regions), regions
     at = early[0]

@@ -25,7 +25,7 @@ from mozi_engine.paper import codec
 from mozi_engine.types import Paper
 
 READER = (sys.executable, "-m", "mozi_engine.paper.pdf")
-_SECONDS_A_SCAN = 20  # what OCR may take for a page, on a slow machine, over and above the limit
+_SECONDS_A_SCAN = 60  # what OCR may take for a page, on a slow machine, over and above the limit
 _AGAIN = "fetch the file again, or open it in a viewer to see whether it is whole"
 
 
@@ -113,12 +113,13 @@ def _cached(identity: str) -> Paper | None:
         paper = codec.decode(cache_file(identity).read_bytes())
     except (OSError, ValueError):
         return None
-    if paper.id != identity or (paper.scanned and _ocr_installed()):
+    if paper.id != identity or (paper.scanned and ocr_installed()):
         return None
     return paper
 
 
-def _ocr_installed() -> bool:
+def ocr_installed() -> bool:
+    """Whether one of the libraries that PyMuPDF drives to read scans is there."""
     return any(importlib.util.find_spec(name) for name in ("rapidocr", "rapidocr_onnxruntime"))
 
 

@@ -89,6 +89,8 @@ def _corrected(page: PageText, region: Region, body: float, above: Region | None
     text = region.text
     if sum(1 for line in region.lines if _LEADERS.search(line.text)) * 2 > len(region.lines):
         return replace(region, role="margin")
+    if region.role == "margin" and _in_the_middle(page, region.box):
+        return replace(region, role="text")
     if region.role not in ("text", "list", "heading"):
         return region
     if _CAPTION_HEAD.match(text):
@@ -99,6 +101,12 @@ def _corrected(page: PageText, region: Region, body: float, above: Region | None
     small = region.size < 0.92 * body and region.box.y0 > 0.6 * page.height
     noted = _FOOTNOTE.match(text) or (above is not None and above.role == "footnote")
     return replace(region, role="footnote") if small and noted else region
+
+
+def _in_the_middle(page: PageText, box: Box) -> bool:
+    """Where no running head stands; a stamp along the side of the page may."""
+    lying = box.x1 - box.x0 > box.y1 - box.y0
+    return lying and 0.15 * page.height < box.y0 and box.y1 < 0.85 * page.height
 
 
 def _ordered(regions: list[Region]) -> list[Region]:
