@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from mozi_engine.types import Box
@@ -42,17 +42,19 @@ class Printed:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Words side by side, left to right. `size` is the type size in points; `block` the file's grouping."""
+    """Words side by side, left to right. `size` is the type size in points; `block` the file's grouping.
+
+    `box` is the smallest one round the words.
+    """
 
     words: tuple[Printed, ...]
     size: float
     bold: bool
     block: int = 0
+    box: Box = field(init=False)
 
-    @property
-    def box(self) -> Box:
-        """The smallest box round the words."""
-        return hull(word.box for word in self.words)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "box", hull(word.box for word in self.words))
 
     @property
     def text(self) -> str:
@@ -112,6 +114,11 @@ def is_cjk(character: str) -> bool:
     return bool(_CJK.match(character))
 
 
+def has_cjk(text: str) -> bool:
+    """Whether any of it is written without spaces."""
+    return not text.isascii() and bool(_CJK.search(text))
+
+
 def clean(word: str) -> str:
     """A word as a reader would type it: no control characters, ligatures apart, accents on their letters."""
     if word.isascii() and word.isprintable():
@@ -125,7 +132,9 @@ def clean(word: str) -> str:
 
 def garbled(word: str) -> bool:
     """Whether characters are in it that only its font knows the meaning of."""
-    return any(unicodedata.category(c) in ("Cc", "Co", "Cn") or c == "\ufffd" for c in word)
+    if "\ufffd" in word:
+        return True
+    return not word.isprintable() and any(unicodedata.category(c) in ("Cc", "Co", "Cn") for c in word)
 
 
 def straighten(lines: Sequence[Line]) -> tuple[Line, ...]:

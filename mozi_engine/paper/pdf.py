@@ -32,7 +32,7 @@ import pymupdf  # noqa: E402
 from mozi_engine.errors import PaperError, PasswordError  # noqa: E402
 from mozi_engine.paper import codec  # noqa: E402
 from mozi_engine.paper.assembling import assemble  # noqa: E402
-from mozi_engine.paper.page import Line, PageText, Printed, Role, clean, garbled, is_cjk  # noqa: E402
+from mozi_engine.paper.page import Line, PageText, Printed, Role, clean, garbled, has_cjk, is_cjk  # noqa: E402
 from mozi_engine.paper.regions import LayoutBox, body_size, by_blocks, by_layout  # noqa: E402
 from mozi_engine.types import Box, Paper  # noqa: E402
 
@@ -141,7 +141,7 @@ def page_text(page: Any) -> PageText:
     textpage = page.get_textpage(flags=_FLAGS)
     blocks = textpage.extractDICT()["blocks"]
     words = textpage.extractWORDS()
-    spaced = not any(is_cjk(c) for word in words for c in word[4])
+    spaced = not any(has_cjk(word[4]) for word in words)
     lines = (
         _spaced(blocks, words, number) if spaced else _characters(textpage.extractRAWDICT()["blocks"], number)
     )
