@@ -130,7 +130,7 @@ def _cosines(
 def _support(
     claim: _Claim, question: str, windows: Sequence[_Window], cosines: NDArray[np.float32] | None
 ) -> list[tuple[_Window, float]]:
-    """The one or two windows that hold the claim, with their joint support in [0, 1]; none below SUPPORTED."""
+    """The one or two windows that hold the claim, with their joint support; none below SUPPORTED."""
     weight = _weights(windows)
     topic = _content(question)
 

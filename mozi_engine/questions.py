@@ -35,7 +35,7 @@ def check(question: str) -> str:
 
 
 def needs_rewriting(question: str, *, is_follow_up: bool, paper_language: str) -> bool:
-    """Whether the question cannot be searched as it is: it leans on the conversation or is in another script."""
+    """Whether the question cannot be searched as it is: it leans on what was said or is in another script."""
     spoken = language(question)
     if spoken != paper_language:
         return True

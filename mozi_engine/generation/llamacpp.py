@@ -16,7 +16,7 @@ import psutil
 # A thread of llama.cpp that waits for another spins, unless told not to before OpenMP is loaded. On a
 # machine that also does something else, spinning makes generation several times slower.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-import xllamacpp  # noqa: E402
+import xllamacpp
 
 from mozi_engine.errors import ModelError
 from mozi_engine.types import GenerationSettings, Prefill, Turn, Usage
