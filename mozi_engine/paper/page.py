@@ -15,6 +15,7 @@ Role = Literal[
 ]
 
 _CJK = re.compile(r"[\u2e80-\u303f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uffef]")
+_UNKNOWN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x80-\x9f\ue000-\uf8ff\ufffd]")
 # TeX's old encodings print an accent and its letter side by side; the accent comes first.
 _ACCENTS = str.maketrans("´¨˝ˇ˜ˆ˚", "\u0301\u0308\u030b\u030c\u0303\u0302\u030a")
 _ACCENTED = re.compile(r"([´¨˝ˇ˜ˆ˚])([A-Za-zı])")
@@ -130,11 +131,9 @@ def clean(word: str) -> str:
     return unicodedata.normalize("NFC", word).replace("\ufffd", "").strip("\u200b\ufeff\u00a0 ")
 
 
-def garbled(word: str) -> bool:
-    """Whether characters are in it that only its font knows the meaning of."""
-    if "\ufffd" in word:
-        return True
-    return not word.isprintable() and any(unicodedata.category(c) in ("Cc", "Co", "Cn") for c in word)
+def garbled(text: str) -> bool:
+    """Whether more than a fifth of a page's characters mean something only to their font."""
+    return len(_UNKNOWN.findall(text)) > 0.2 * len(text)
 
 
 def straighten(lines: Sequence[Line]) -> tuple[Line, ...]:

@@ -15,7 +15,6 @@ It ends when its standard input does, so that it never outlives the process that
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import sys
@@ -32,6 +31,7 @@ import pymupdf  # noqa: E402
 from mozi_engine.errors import PaperError, PasswordError  # noqa: E402
 from mozi_engine.paper import codec  # noqa: E402
 from mozi_engine.paper.assembling import assemble  # noqa: E402
+from mozi_engine.paper.opening import ocr_installed  # noqa: E402
 from mozi_engine.paper.page import Line, PageText, Printed, Role, clean, garbled, has_cjk, is_cjk  # noqa: E402
 from mozi_engine.paper.regions import LayoutBox, body_size, by_blocks, by_layout  # noqa: E402
 from mozi_engine.types import Box, Paper  # noqa: E402
@@ -146,7 +146,7 @@ def page_text(page: Any) -> PageText:
         _spaced(blocks, words, number) if spaced else _characters(textpage.extractRAWDICT()["blocks"], number)
     )
     pymupdf.TOOLS.set_small_glyph_heights(False)
-    unknown = sum(1 for word in words if garbled(word[4])) > 0.3 * len(words)
+    unknown = garbled(textpage.extractText())
     readable = () if unknown else tuple(lines)
     return PageText(number, page.rect.width, page.rect.height, readable, bool(page.get_images()), unknown)
 
@@ -214,11 +214,6 @@ def _layout_box(found: Any, page: int) -> LayoutBox:
         (cell.row, cell.col, Box(page, *places[cell.bbox_idx])) for cell in found.get("table_cells") or ()
     )
     return LayoutBox(_ROLES.get(found["class_name"], "text"), Box(page, *found["group_bbox"]), cells)
-
-
-def ocr_installed() -> bool:
-    """Whether one of the libraries that PyMuPDF's layout package drives is there."""
-    return any(importlib.util.find_spec(name) for name in ("rapidocr", "rapidocr_onnxruntime"))
 
 
 def _recognise(document: Any, scans: list[int]) -> None:

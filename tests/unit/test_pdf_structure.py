@@ -12,7 +12,7 @@ from mozi_engine.paper import codec
 from mozi_engine.paper.assembling import assemble
 from mozi_engine.paper.joining import hyphenated, paragraph, vocabulary
 from mozi_engine.paper.order import reading_order
-from mozi_engine.paper.page import Line, PageText, Printed, Region, Role, clean, hull
+from mozi_engine.paper.page import Line, PageText, Printed, Region, Role, clean, garbled, hull
 from mozi_engine.paper.regions import LayoutBox, by_blocks, by_layout
 from mozi_engine.types import Box, Paper, Paragraph, Section, Word
 
@@ -214,3 +214,9 @@ def test_a_paper_survives_the_disk(sections: list[Section], references: list[Par
 def test_what_is_not_a_paper_is_a_value_error(text: str) -> None:
     with pytest.raises(ValueError, match=r"paper|version|JSON|Expecting|delimiter"):
         codec.decode(text)
+
+
+def test_a_page_whose_fonts_do_not_say_what_they_draw_is_told_from_text() -> None:
+    assert garbled("\x17\x04\x10\x18 5\x05\x06\x11\x06\x0f\x19 $\x04\x03\x04\x10\t")
+    assert not garbled("\x0f What is the percentage of female subjects? Erdős, 模型, c⃝2017")
+    assert not garbled("")
