@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from mozi_engine.types import Box, GenerationSettings, Passage, Prefill, Turn, Usage, Word
+from tests.command import mozi
+from tests.openai_server import OpenAIServer, running
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "N18-3011.pdf"
 
@@ -16,8 +20,8 @@ EXAMPLE = Path(__file__).parent.parent / "examples" / "N18-3011.pdf"
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Every test has its own MOZI_HOME, and none of the person's settings."""
-    for name in ("MOZI_MODEL", "MOZI_ENGINE", "MOZI_BASE_URL", "MOZI_API_KEY", "MOZI_PDF_PASSWORD"):
-        monkeypatch.delenv(name, raising=False)
+    for name in [name for name in os.environ if name.startswith("MOZI_")]:
+        monkeypatch.delenv(name)
     monkeypatch.setenv("MOZI_HOME", str(tmp_path / "home"))
     return tmp_path / "home"
 
@@ -26,6 +30,29 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def example() -> Path:
     """The paper that ships with mozi: eight pages, two columns."""
     return EXAMPLE
+
+
+@pytest.fixture(scope="session")
+def _example_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("read")
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("MOZI_HOME", str(home))
+        assert mozi("evidence", EXAMPLE, "nodes").returncode == 0
+    return home / "cache"
+
+
+@pytest.fixture
+def example_read(home: Path, _example_cache: Path) -> Path:
+    """The example paper in a home that has read and embedded it before."""
+    shutil.copytree(_example_cache, home / "cache")
+    return EXAMPLE
+
+
+@pytest.fixture
+def openai() -> Iterator[OpenAIServer]:
+    """A server that speaks OpenAI's chat API, on this machine."""
+    with running() as server:
+        yield server
 
 
 def passage(
