@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -40,11 +40,15 @@ def load(path: Path | None = None, environ: Mapping[str, str] | None = None) -> 
     environ = os.environ if environ is None else environ
     values = _read(path)
     kinds = {field.name: type(field.default) for field in fields(Settings)}
-    for name in kinds:
-        if text := environ.get(f"MOZI_{name.upper()}"):
-            values[name] = _from_text(name, text, kinds[name])
     for name, value in values.items():
-        _check(path, name, value, kinds)
+        if name not in kinds:
+            raise _unknown(path, name, kinds)
+        _check(f"{path}: {name}", name, value, kinds[name])
+    for name, kind in kinds.items():
+        variable = f"MOZI_{name.upper()}"
+        if text := environ.get(variable):
+            values[name] = _from_text(variable, text, kind)
+            _check(variable, name, values[name], kind)
     return Settings(**values)
 
 
@@ -57,25 +61,27 @@ def _read(path: Path) -> dict[str, Any]:
         raise SettingsError(f"{path}: {error}", hint="correct the file, or move it away") from error
 
 
-def _from_text(name: str, text: str, kind: type) -> Any:
+def _from_text(variable: str, text: str, kind: type) -> Any:
     try:
         return kind(text)
     except ValueError as error:
-        raise SettingsError(f"MOZI_{name.upper()}={text!r} is not {_a(kind)}") from error
+        raise SettingsError(f"{variable}={text!r} is not {_a(kind)}", hint=f"give {_a(kind)}") from error
 
 
-def _check(path: Path, name: str, value: Any, kinds: Mapping[str, type]) -> None:
-    if name not in kinds:
-        close = difflib.get_close_matches(name, kinds, n=1)
-        meant = f"did you mean {close[0]!r}?" if close else f"known keys: {', '.join(kinds)}"
-        raise SettingsError(f"{path}: unknown key {name!r}", hint=meant)
-    kind = kinds[name]
+def _unknown(path: Path, name: str, known: Iterable[str]) -> SettingsError:
+    close = difflib.get_close_matches(name, known, n=1)
+    meant = f"did you mean {close[0]!r}?" if close else f"known keys: {', '.join(known)}"
+    return SettingsError(f"{path}: unknown key {name!r}", hint=meant)
+
+
+def _check(place: str, name: str, value: Any, kind: type) -> None:
+    """Raise SettingsError unless the value will do; `place` is where it was given."""
     if not (type(value) is kind or (kind is float and type(value) is int)):
-        raise SettingsError(f"{path}: {name} = {value!r} is not {_a(kind)}")
+        raise SettingsError(f"{place} = {value!r} is not {_a(kind)}", hint=f"give {_a(kind)}")
     if name == "engine" and value not in ENGINES:
-        raise SettingsError(f"{path}: engine = {value!r}", hint=f"one of {', '.join(ENGINES)}")
+        raise SettingsError(f"{place} = {value!r}", hint=f"one of {', '.join(ENGINES)}")
     if isinstance(value, int | float) and value < 0:
-        raise SettingsError(f"{path}: {name} = {value!r} is negative")
+        raise SettingsError(f"{place} = {value!r} is negative", hint="give zero or more")
 
 
 def _a(kind: type) -> str:

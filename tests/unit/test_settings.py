@@ -37,6 +37,7 @@ def test_a_mistake_is_named_with_its_place(tmp_path: Path, text: str, said: str,
     with pytest.raises(SettingsError) as caught:
         load(_write(tmp_path, text), {})
     assert said in caught.value.message
+    assert caught.value.hint
     assert hint in caught.value.hint
     assert "settings.toml" in caught.value.message
 
@@ -51,3 +52,6 @@ def test_a_file_that_is_not_text_is_an_error_of_the_settings(tmp_path: Path) -> 
 def test_a_wrong_variable_is_named(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="MOZI_PASSAGES='many' is not a whole number"):
         load(tmp_path / "none.toml", {"MOZI_PASSAGES": "many"})
+    with pytest.raises(SettingsError, match="^MOZI_ENGINE = 'cuda'") as caught:
+        load(tmp_path / "none.toml", {"MOZI_ENGINE": "cuda"})
+    assert "llamacpp" in caught.value.hint
