@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import httpx
@@ -13,6 +13,7 @@ from mozi_engine.types import GenerationSettings, Turn, Usage
 
 # A local server may be loading its model when the first question comes.
 TIMEOUT = httpx.Timeout(10.0, read=300.0)
+_ITS_LOG = "the server's own log says more"
 
 
 class Remote:
@@ -40,9 +41,7 @@ class Remote:
                 if response.is_error:
                     response.read()
                     raise _refused(self._url, response)
-                for line in response.iter_lines():
-                    if line.startswith("data:") and (data := line[5:].strip()) != "[DONE]":
-                        yield from _parse(data)
+                yield from _events(self._url, response.iter_lines())
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             reason = str(error) or type(error).__name__
             raise ServerError(
@@ -79,15 +78,26 @@ def _refused(url: str, response: httpx.Response) -> ServerError:
     except (ValueError, KeyError, TypeError):
         message = response.text.strip()[:200] or response.reason_phrase
     return ServerError(
-        f"{url} answered {response.status_code}: {message}", hint=hints.get(response.status_code, "")
+        f"{url} answered {response.status_code}: {message}", hint=hints.get(response.status_code, _ITS_LOG)
     )
+
+
+def _events(url: str, lines: Iterable[str]) -> Iterator[str | Usage]:
+    """What the lines say until [DONE]. A stream that ends without it was cut, whatever HTTP makes of it."""
+    for line in lines:
+        if line.startswith("data:"):
+            if (data := line[5:].strip()) == "[DONE]":
+                return
+            yield from _parse(data)
+    raise ServerError(f"{url} broke off in the middle of its answer", hint=_ITS_LOG)
 
 
 def _parse(data: str) -> Iterator[str | Usage]:
     try:
         event = json.loads(data)
         if "error" in event:
-            raise ServerError(f"the server stopped: {event['error'].get('message', event['error'])}")
+            message = event["error"].get("message", event["error"])
+            raise ServerError(f"the server stopped: {message}", hint=_ITS_LOG)
         for choice in event.get("choices", ()):
             if text := choice.get("delta", {}).get("content"):
                 yield text

@@ -75,6 +75,13 @@ def test_an_error_in_the_middle_of_a_stream_is_told(openai: OpenAIServer) -> Non
         _ask(openai)
 
 
+def test_a_stream_that_just_ends_is_not_taken_for_a_whole_answer(openai: OpenAIServer) -> None:
+    openai.breaks_off_after("More than")
+    with pytest.raises(ServerError, match="broke off in the middle") as caught:
+        _ask(openai)
+    assert caught.value.hint
+
+
 @pytest.mark.parametrize("address", ["http://127.0.0.1:1/v1", "nonsense", "http://[/v1"])
 def test_a_server_that_is_not_there_is_named(address: str) -> None:
     with pytest.raises(ServerError, match="no answer from") as caught:
