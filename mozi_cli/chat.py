@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -112,7 +113,9 @@ def _fetch_model(settings: Settings) -> None:
 
 
 def _piped() -> Iterator[str]:
-    return (line for line in sys.stdin if line.strip())
+    """The questions on stdin, one a line; what is not UTF-8 is left for `check` to refuse."""
+    lines = io.TextIOWrapper(sys.stdin.buffer, "utf-8-sig", errors="surrogateescape")
+    return (line for line in lines if line.strip())
 
 
 def _answer_all(asked: Iterable[str], answerer: Answerer, read_ms: float, *, as_json: bool) -> None:

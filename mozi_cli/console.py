@@ -46,7 +46,7 @@ def show_evidence(evidence: Sequence[Evidence]) -> None:
 
 def heading(question: str, *, first: bool) -> None:
     """The question, above its answer."""
-    stdout.print(Text(("" if first else "\n") + f"> {question}", style="bold magenta"))
+    stdout.print(Text(("" if first else "\n") + f"> {question}", style="bold magenta"), soft_wrap=True)
 
 
 def ask() -> str | None:
@@ -60,14 +60,14 @@ def ask() -> str | None:
 
 def note(message: str) -> None:
     """Say something about the session, apart from the answers."""
-    stderr.print(Text(message, style="dim"))
+    stderr.print(Text(message, style="dim"), soft_wrap=True)
 
 
 def failure(error: MoziError) -> None:
     """Say what went wrong, and what to do next."""
-    stderr.print(Text(f"mozi: {error.message}", style="red"))
+    stderr.print(Text(f"mozi: {error.message}", style="red"), soft_wrap=True)
     if error.hint:
-        stderr.print(Text(f"  {error.hint}"))
+        stderr.print(Text(f"  {error.hint}"), soft_wrap=True)
 
 
 def wait(events: Iterator[Event]) -> Answer:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -58,7 +58,9 @@ def chat(
     json: JsonOption = False,
     passages: PassagesOption = None,
     model: Annotated[str | None, typer.Option(help="Its name, or a .gguf file.")] = None,
-    engine: Annotated[str | None, typer.Option(help="llamacpp (in this process) or remote.")] = None,
+    engine: Annotated[
+        Literal["llamacpp", "remote"] | None, typer.Option(help="In this process, or a server's.")
+    ] = None,
     base_url: Annotated[str | None, typer.Option(help="The remote server's address, with /v1.")] = None,
     password: PasswordOption = None,
     temperature: Annotated[float, typer.Option(min=0.0, max=2.0, help="0: always the likeliest.")] = 0.0,

@@ -22,8 +22,12 @@ _FEW_WORDS = 4
 
 
 def check(question: str) -> str:
-    """The question without outer space. Raises QuestionError when it is empty or far too long."""
+    """The question without outer space. Raises QuestionError when it is empty, far too long, or no text."""
     question = " ".join(question.split())
+    try:
+        question.encode()
+    except UnicodeEncodeError as error:  # bytes that Python could not decode come as lone surrogates
+        raise QuestionError("the question is not UTF-8 text", hint="send it, or save it, as UTF-8") from error
     if not question:
         raise QuestionError("the question is empty", hint='ask something: --ask "What data do they use?"')
     if len(question) > MAX_CHARACTERS:
