@@ -34,6 +34,7 @@ _REFUSAL = re.compile(
     r"|(?:没有|未|并未|沒有)(?:明确)?(?:提及|提到|说明|給出|给出|提供|涉及|包含)|不在(?:论文|文)中",
     re.IGNORECASE,
 )
+_UNRELATED = 0.2  # an answer supported less than this does not come from the evidence
 _QUERY_TOKENS = 48
 _REMEMBERED_TURNS = 4  # the last two exchanges are enough to understand "and the second one?"
 
@@ -131,14 +132,14 @@ class Answerer:
 
 
 def _answer(text: str, evidence: tuple[Evidence, ...], alignment: Alignment, timings: Timings) -> Answer:
-    """Decide the verdict: a refusal stands on nothing, and what stands on nothing is not in the paper."""
+    """Decide the verdict: what is refused, or has nothing to do with the evidence, is not in the paper."""
     refused = {span for span in sentences(text) if _REFUSAL.search(text[slice(*span)])}
     citations = tuple(c for c in alignment.citations if c.sentence not in refused)
     uncited = tuple(span for span in alignment.uncited if span not in refused)
     verdict: Verdict = "answered"
-    if not citations:
+    if not citations and (refused or alignment.support < _UNRELATED):
         verdict = "not_in_paper"
-    elif uncited or refused:
+    elif uncited or refused or not citations:
         verdict = "partial"
     return Answer(text, verdict, evidence, citations, uncited, alignment.unverified, timings)
 

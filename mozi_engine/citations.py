@@ -18,7 +18,7 @@ from mozi_engine.types import Citation, Evidence
 
 Encode = Callable[[Sequence[str]], NDArray[np.float32]]
 
-SUPPORTED = 0.4  # a sentence of the answer below this is left uncited
+SUPPORTED = 0.35  # a sentence of the answer below this is left uncited (see docs/results/citations.md)
 _SECOND_SOURCE = 0.3  # a second quote must hold this share of the sentence's content that the first lacks
 _FEW_TERMS = 3  # an answer this short means something only together with its question
 _NUMBER = re.compile(r"(?<![\w.])\d+(?:[.,]\d+)*")
@@ -34,11 +34,15 @@ _STOP = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Alignment:
-    """What of an answer the evidence supports. Ranges are of characters of the answer."""
+    """What of an answer the evidence supports. Ranges are of characters of the answer.
+
+    `support` is that of the best supported sentence, cited or not.
+    """
 
     citations: tuple[Citation, ...]
     uncited: tuple[tuple[int, int], ...]
     unverified: tuple[tuple[int, int], ...]
+    support: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,20 +67,20 @@ def cite(answer: str, question: str, evidence: Sequence[Evidence], encode: Encod
     windows = _windows(evidence)
     ranges = sentences(answer)
     if not windows:
-        return Alignment((), tuple(ranges), _unverified(answer, ()))
+        return Alignment((), tuple(ranges), _unverified(answer, ()), 0.0)
     claims = [_Claim.of(answer[start:end], question) for start, end in ranges]
     cosines = _cosines(claims, windows, encode)
     citations: list[Citation] = []
+    best = 0.0
     for number, claim in enumerate(claims):
-        found = _support(claim, question, windows, None if cosines is None else cosines[number])
-        citations += [
-            Citation(ranges[number], window.evidence, window.start, window.end, support)
-            for window, support in found
-        ]
+        found, support = _sources(claim, question, windows, None if cosines is None else cosines[number])
+        best = max(best, support)
+        if support >= SUPPORTED:
+            citations += [Citation(ranges[number], w.evidence, w.start, w.end, support) for w in found]
     cited = {citation.sentence for citation in citations}
     quoted = [evidence[citation.evidence].passage.text for citation in citations]
     uncited = tuple(span for span in ranges if span not in cited)
-    return Alignment(tuple(citations), uncited, _unverified(answer, quoted))
+    return Alignment(tuple(citations), uncited, _unverified(answer, quoted), best)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +131,10 @@ def _cosines(
     return cosines
 
 
-def _support(
+def _sources(
     claim: _Claim, question: str, windows: Sequence[_Window], cosines: NDArray[np.float32] | None
-) -> list[tuple[_Window, float]]:
-    """The one or two windows that hold the claim, with their joint support; none below SUPPORTED."""
+) -> tuple[list[_Window], float]:
+    """The one or two windows that hold most of the claim, and their joint support in [0, 1]."""
     weight = _weights(windows)
     topic = _content(question)
 
@@ -147,8 +151,7 @@ def _support(
     second = max(range(len(windows)), key=gains.__getitem__)
     if gains[second] - _share(claim.terms, held, weight) >= _SECOND_SOURCE:
         chosen, held = [best, second], held | windows[second].terms
-    total = support(held, best)
-    return [(windows[i], total) for i in chosen] if total >= SUPPORTED else []
+    return [windows[i] for i in chosen], support(held, best)
 
 
 def _weights(windows: Sequence[_Window]) -> Callable[[str], float]:
