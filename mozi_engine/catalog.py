@@ -191,7 +191,7 @@ def _shipped() -> dict[str, dict[str, Any]]:
 
 def _gguf(file: Path) -> tuple[Path, int]:
     """The file's absolute path and the context it was made for. Raises ModelError unless it is GGUF."""
-    file = file.expanduser().absolute()
+    file = files.expanded(file).absolute()
     if not file.is_file():
         raise ModelError(
             f"no such file: {file}", hint="mozi models list shows the models that mozi can fetch"

@@ -82,7 +82,7 @@ class ModelSpec:
 def source(text: str) -> Source:
     """Read a source as `catalog.toml` describes it. Raises ModelError when it is none."""
     if found := _LOCAL.fullmatch(text):
-        return Local(Path(found["path"]).expanduser())
+        return Local(files.expanded(found["path"]))
     if found := _HUB.fullmatch(text):
         return Hub(found["repo"], found["file"] or "", found["revision"] or "main")
     if found := _PYPI.fullmatch(text):

@@ -68,6 +68,14 @@ def unwritable(path: Path, error: OSError) -> DataError:
     )
 
 
+def expanded(path: str | Path) -> Path:
+    """The path with its ~ made a home folder; a name that only begins with ~, like ~draft.pdf, stays."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
+
+
 def size(count: int) -> str:
     """A number of bytes as people write it: 1.1 GB."""
     for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):

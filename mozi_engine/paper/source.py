@@ -30,7 +30,7 @@ def locate(
     """
     url = _url(reference, arxiv)
     if url is None:
-        yield Path(reference).expanduser()
+        yield files.expanded(reference)
         return
     target = files.cache_dir() / "downloads" / f"{hashlib.sha256(url.encode()).hexdigest()[:32]}.pdf"
     if not target.exists():

@@ -43,3 +43,8 @@ def test_everything_lies_under_mozi_home(home: Path) -> None:
     folders = {files.config_dir(), files.cache_dir(), files.data_dir()}
     assert len(folders) == 3
     assert {folder.parent for folder in folders} == {home}
+
+
+def test_a_tilde_is_home_only_where_it_names_one() -> None:
+    assert files.expanded("~/a.pdf") == Path.home() / "a.pdf"
+    assert files.expanded("~draft of nobody.pdf") == Path("~draft of nobody.pdf")
