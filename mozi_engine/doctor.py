@@ -104,7 +104,7 @@ def _libraries() -> Check:
     """Load each in a child process: a build for another processor kills the process that loads it."""
     broken = []
     for name in LOADED:
-        child = subprocess.run([sys.executable, "-c", f"import {name}"], capture_output=True, text=True)
+        child = subprocess.run([sys.executable, "-P", "-c", f"import {name}"], capture_output=True, text=True)
         if child.returncode:
             broken.append(f"{name} ({_why(child)})")
     if broken:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import queue
+import stat
 import subprocess
 import sys
 import threading
@@ -24,7 +25,8 @@ from mozi_engine.errors import DataError, PaperError, PasswordError
 from mozi_engine.paper import codec
 from mozi_engine.types import Paper
 
-READER = (sys.executable, "-m", "mozi_engine.paper.pdf")
+# -P: no module is taken from the folder that the person happens to be in.
+READER = (sys.executable, "-P", "-m", "mozi_engine.paper.pdf")
 _SECONDS_A_SCAN = 60  # what OCR may take for a page, on a slow machine, over and above the limit
 _AGAIN = "fetch the file again, or open it in a viewer to see whether it is whole"
 
@@ -68,7 +70,7 @@ def read(
     `gigabytes` is the memory it may take. Closing the iterator ends the child process. A paper that
     needed a password is not cached. Raises PaperError; a TextRead that came before it stays good.
     """
-    path = path.expanduser()
+    path = files.expanded(path)
     _look_at(path)
     identity = files.sha256(path)
     if cached := _cached(identity):
@@ -93,15 +95,19 @@ def cache_file(identity: str) -> Path:
 
 
 def _look_at(path: Path) -> None:
-    if not path.exists():
-        raise PaperError(f"no such file: {path}", "check the path; a URL or arxiv:1805.02262 works too")
-    if path.is_dir():
-        raise PaperError(f"{path} is a directory", "name one PDF in it")
     try:
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            raise PaperError(f"{path} is a directory", "name one PDF in it")
+        if not stat.S_ISREG(mode):  # it would be read twice: for its sha256, and by the child
+            raise PaperError(f"{path} is a pipe or a device", "save the PDF as a file first")
         with path.open("rb") as file:
             head = file.read(1024)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        hint = "check the path; a URL or arxiv:1805.02262 works too"
+        raise PaperError(f"no such file: {path}", hint) from error
     except OSError as error:
-        raise PaperError(f"cannot read {path}: {error.strerror}", "check the file's permissions") from error
+        raise PaperError(f"cannot read {path}: {error.strerror}", "check its name and permissions") from error
     if not head:
         raise PaperError(f"{path} is empty", "fetch the file again")
     if b"%PDF" not in head:

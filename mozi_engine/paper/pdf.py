@@ -1,6 +1,6 @@
 """PDF -> Paper, in a process of its own: the only module that imports PyMuPDF.
 
-Run as `python -m mozi_engine.paper.pdf`. It reads one request (a line of JSON) on its standard input
+Run as `python -P -m mozi_engine.paper.pdf`. It reads one request (a line of JSON) on its standard input
 and answers in lines of JSON on its standard output:
 
     {"opened": pages, "scans": how many will be read by OCR, "private": whether a password was needed}

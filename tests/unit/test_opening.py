@@ -110,6 +110,18 @@ def test_no_such_file(tmp_path: Path) -> None:
     assert "no such file" in fails(tmp_path / "none.pdf").message
 
 
+@pytest.mark.parametrize("name", ["a" * 300, "a.pdf/b.pdf"])
+def test_a_name_that_no_file_can_have(tmp_path: Path, name: str) -> None:
+    pdf(tmp_path / "a.pdf")
+    fails(tmp_path / name)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such pipes")
+def test_a_pipe(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    assert "is a pipe" in fails(tmp_path / "pipe").message
+
+
 def test_a_directory(tmp_path: Path) -> None:
     assert "is a directory" in fails(tmp_path).message
 
@@ -217,6 +229,15 @@ def test_the_reader_does_not_outlive_its_parent(example: Path) -> None:
         reader.stdout.read()  # type: ignore[union-attr]
         assert reader.wait() == 1
     assert time.monotonic() - started < 60
+
+
+def test_nothing_is_imported_from_the_folder_one_is_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = pdf(tmp_path / "a.pdf")
+    (tmp_path / "pymupdf.py").write_text("raise SystemExit(1)")
+    monkeypatch.chdir(tmp_path)
+    assert isinstance(next(read(path)), TextRead)
 
 
 def test_the_parent_imports_neither_pymupdf_nor_numpy() -> None:
