@@ -129,10 +129,15 @@ def ocr_installed() -> bool:
     return any(importlib.util.find_spec(name) for name in ("rapidocr", "rapidocr_onnxruntime"))
 
 
-def _keep(text: str, identity: str) -> None:
-    """A cache that cannot be written costs time, the next time; not this reading."""
-    with suppress(DataError), files.atomic(cache_file(identity)) as file:
-        file.write(text.encode())
+def _keep(text: str, identity: str, path: Path) -> None:
+    """Cache what was read, unless the file has been written anew meanwhile, as LaTeX does.
+
+    A cache that cannot be written costs time, the next time; not this reading.
+    """
+    with suppress(DataError, OSError):
+        if files.sha256(path) == identity:
+            with files.atomic(cache_file(identity)) as file:
+                file.write(text.encode())
 
 
 def _events(child: _Child, path: Path) -> Iterator[Event]:
@@ -149,7 +154,7 @@ def _events(child: _Child, path: Path) -> Iterator[Event]:
         elif "layout" in message:
             paper = codec.decode(message["layout"] or text)
             if not private:
-                _keep(message["layout"] or text, paper.id)
+                _keep(message["layout"] or text, paper.id, path)
             yield LayoutRead(paper)
             return
         elif "error" in message:
@@ -235,5 +240,6 @@ class _Child:
     def _listen(self, pipe: IO[bytes]) -> None:
         with pipe:
             for line in pipe:
-                self._lines.put(line)
+                if line.endswith(b"\n"):  # a child that was killed leaves half a line
+                    self._lines.put(line)
         self._lines.put(None)

@@ -20,6 +20,7 @@ import os
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -241,8 +242,11 @@ def _limit(gigabytes: float) -> None:
         import resource
     except ImportError:  # Windows has no such limit
         return
-    size = int(gigabytes * 2**30)
-    resource.setrlimit(resource.RLIMIT_AS, (size, size))
+    size, hard = int(gigabytes * 2**30), resource.getrlimit(resource.RLIMIT_AS)[1]
+    if hard != resource.RLIM_INFINITY:  # the shell's own limit may be lower, and cannot be raised
+        size = min(size, hard)
+    with suppress(ValueError, OSError):  # macOS does not take it
+        resource.setrlimit(resource.RLIMIT_AS, (size, size))
 
 
 def _own_output() -> IO[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -207,6 +208,31 @@ def test_the_memory_limit_holds(example: Path) -> None:
     assert "pdf_gigabytes" in fails(example, gigabytes=0.4).message
 
 
+def test_a_reader_that_is_killed_in_the_middle_of_a_line_is_one_that_crashes(tmp_path: Path) -> None:
+    script = """sys.stdout.write('{"text": "hal'); sys.stdout.flush(); os.kill(os.getpid(), 9)"""
+    assert "signal 9" in fails(pdf(tmp_path / "a.pdf"), command=child(script)).message
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="others take no such limit")
+def test_a_lower_limit_of_the_shells_is_no_failure(tmp_path: Path) -> None:
+    path = pdf(tmp_path / "a.pdf")
+    script = f"import resource; resource.setrlimit(resource.RLIMIT_AS, ({5 * 10**9}, {5 * 10**9}))"
+    read_it = f"from mozi_engine.paper import opening as o; next(o.read(o.Path({str(path)!r}), gigabytes=9))"
+    assert subprocess.run([sys.executable, "-c", f"{script}; {read_it}"], check=False).returncode == 0
+
+
+def test_a_file_that_is_written_anew_while_it_is_read_is_not_cached_under_the_old_name(
+    tmp_path: Path,
+) -> None:
+    path = pdf(tmp_path / "a.pdf")
+    paper = known(path)
+    events = read(path, command=speaks(paper))
+    next(events)
+    pdf(path, text="Another edition.")
+    assert list(events)[-1] == LayoutRead(paper)
+    assert not opening.cache_file(paper.id).exists()
+
+
 def test_closing_the_iterator_ends_the_child(tmp_path: Path, example: Path) -> None:
     pid = tmp_path / "pid"
     text = json.dumps({"text": codec.encode(known(example))})
@@ -218,8 +244,6 @@ def test_closing_the_iterator_ends_the_child(tmp_path: Path, example: Path) -> N
 
 
 def test_the_reader_does_not_outlive_its_parent(example: Path) -> None:
-    import subprocess
-
     with subprocess.Popen(opening.READER, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as reader:
         assert reader.stdin
         request = {"path": str(example), "id": "x", "password": None, "gigabytes": 4}
@@ -241,8 +265,6 @@ def test_nothing_is_imported_from_the_folder_one_is_in(
 
 
 def test_the_parent_imports_neither_pymupdf_nor_numpy() -> None:
-    import subprocess
-
     script = (
         "import sys, mozi_engine.paper.opening, mozi_engine.paper.passages, mozi_engine.paper.source\n"
         "print([m for m in ('pymupdf', 'numpy', 'httpx', 'onnxruntime') if m in sys.modules])"
