@@ -14,7 +14,7 @@ from typing import IO
 import httpx
 
 from mozi_engine import files
-from mozi_engine.errors import DataError, ModelError
+from mozi_engine.errors import DataError, ModelError, SettingsError
 from mozi_engine.files import unwritable
 from mozi_engine.types import Progress
 
@@ -26,6 +26,7 @@ else:
 BACKOFF = (0.5, 1.0, 2.0, 4.0)  # seconds before each new try that follows one without progress
 SPARE = 64 * 1024 * 1024  # bytes of disk that a download leaves free
 TIMEOUT = httpx.Timeout(30.0, connect=10.0)
+FAILURES = (httpx.RequestError, httpx.InvalidURL)  # all that asking may come to; the second is no HTTPError
 
 
 class Unavailable(ModelError):
@@ -39,17 +40,19 @@ class _Interrupted(Exception):
 def client(token: str = "") -> httpx.Client:
     """An HTTP client that follows redirects; proxies and SSL_CERT_FILE are taken from the environment.
 
-    The token is sent to the first host only, never to where it redirects. Raises ModelError when the
-    proxy cannot be used.
+    The token is sent to the first host only, never to where it redirects. Raises SettingsError when
+    the proxy or the token cannot be used.
     """
     headers = {"Accept-Encoding": "identity", "User-Agent": "mozi"}
+    if not token.isascii():
+        raise SettingsError("the key or token in the environment is not ASCII", hint="copy it once more")
     if token:
         headers["Authorization"] = f"Bearer {token}"
     try:
         return httpx.Client(headers=headers, follow_redirects=True, timeout=TIMEOUT)
     except (ImportError, ValueError) as error:
         hint = "see HTTPS_PROXY and ALL_PROXY; for a SOCKS proxy: pip install 'httpx[socks]'"
-        raise ModelError(f"the proxy in the environment cannot be used: {error}", hint=hint) from error
+        raise SettingsError(f"the proxy in the environment cannot be used: {error}", hint=hint) from error
 
 
 def fetch(http: httpx.Client, url: str, part: Path, label: str, size: int = 0) -> Iterator[Progress]:
@@ -77,6 +80,8 @@ def fetch(http: httpx.Client, url: str, part: Path, label: str, size: int = 0) -
             ):
                 raise unreachable(url, error) from error
             time.sleep(BACKOFF[max(failures - 1, 0)])
+        except FAILURES as error:
+            raise unreachable(url, error) from error
     _etag_file(part).unlink(missing_ok=True)
 
 
@@ -145,18 +150,27 @@ def unreachable(url: str, error: Exception) -> Unavailable:
     return Unavailable(f"{host(url)} cannot be reached ({kind})", hint=hint)
 
 
+@contextmanager
+def asking(url: str) -> Iterator[None]:
+    """Requests that begin at `url`: raises Unavailable where one of them gets no answer."""
+    try:
+        yield
+    except FAILURES as error:
+        raise unreachable(url, error) from error
+
+
 def reach(url: str) -> None:
     """Raise Unavailable unless the host answers, whatever it says."""
-    try:
-        with client() as http:
-            http.head(url, follow_redirects=False)
-    except httpx.TransportError as error:
-        raise unreachable(url, error) from error
+    with client() as http, asking(url):
+        http.head(url, follow_redirects=False)
 
 
 def host(url: str) -> str:
     """The host alone: a URL may hold a password."""
-    return httpx.URL(url).host
+    try:
+        return httpx.URL(url).host
+    except httpx.InvalidURL:
+        return url.rpartition("@")[2]
 
 
 def length(path: Path) -> int:

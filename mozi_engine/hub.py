@@ -37,13 +37,10 @@ def declared(source: Hub) -> tuple[str, int]:
     They stand in the answer that redirects to the file's storage, so that redirect is not followed;
     one within the hub (a repository with a new name) is. Raises Unavailable when they are not told.
     """
-    where = httpx.URL(url(source))
-    with download.client(os.environ.get("HF_TOKEN", "")) as http:
+    with download.client(os.environ.get("HF_TOKEN", "")) as http, download.asking(url(source)):
+        where = httpx.URL(url(source))
         for _ in range(4):
-            try:
-                answer = http.head(where, follow_redirects=False)
-            except httpx.TransportError as error:
-                raise download.unreachable(str(where), error) from error
+            answer = http.head(where, follow_redirects=False)
             digest = answer.headers.get("X-Linked-Etag", "").strip('"')
             size = answer.headers.get("X-Linked-Size", "")
             if re.fullmatch(r"[0-9a-f]{64}", digest) and size.isdecimal():

@@ -82,14 +82,12 @@ def _append(file: Path, wheel: Wheel, part: Path, start: int, ends: int) -> None
 def find(http: httpx.Client, index: str, package: str, version: str) -> Wheel:
     """The wheel of that version on the index. Raises Unavailable when there is none."""
     url = f"{index.rstrip('/')}/{package}/"
-    try:
+    with download.asking(url):
         response = http.get(url, headers={"Accept": f"{JSON}, text/html;q=0.1"})
-    except httpx.TransportError as error:
-        raise download.unreachable(url, error) from error
     download.check(response)
     try:
-        wheels = list(_listed(response))
-    except (ValueError, KeyError, TypeError) as error:
+        wheels = [wheel for wheel in _listed(response) if Path(wheel.filename).name == wheel.filename]
+    except (ValueError, KeyError, TypeError, AttributeError, httpx.InvalidURL) as error:
         raise Unavailable(f"{download.host(url)} answers nonsense for {package}") from error
     start = f"{package.replace('-', '_')}-{version}-"
     for wheel in wheels:

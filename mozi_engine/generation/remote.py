@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 
+from mozi_engine import download
 from mozi_engine.errors import ServerError
 from mozi_engine.types import GenerationSettings, Turn, Usage
 
@@ -23,21 +24,22 @@ class Remote:
         """`name` is the model's name on the server; `key` is sent as a bearer token where there is one."""
         self.name = name
         self._url = base_url.rstrip("/") + "/chat/completions"
-        self._headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self._key = key
 
     def stream(self, messages: Sequence[Turn], settings: GenerationSettings) -> Iterator[str | Usage]:
         """Pieces of the reply as the server sends them, then the tokens used where it tells them.
 
-        Raises ServerError when the server cannot be reached, refuses, or does not answer in the API's form.
+        Raises ServerError when the server cannot be reached, refuses, or does not answer in the API's form,
+        and SettingsError for a key or proxy that cannot be used.
         """
+        request = _request(self.name, messages, settings)
         try:
-            with httpx.stream(
-                "POST",
-                self._url,
-                json=_request(self.name, messages, settings),
-                headers=self._headers,
-                timeout=TIMEOUT,
-            ) as response:
+            with (
+                download.client(self._key) as http,
+                http.stream(
+                    "POST", self._url, json=request, timeout=TIMEOUT, follow_redirects=False
+                ) as response,
+            ):
                 if response.is_error:
                     response.read()
                     raise _refused(self._url, response)
@@ -84,26 +86,31 @@ def _refused(url: str, response: httpx.Response) -> ServerError:
 
 def _events(url: str, lines: Iterable[str]) -> Iterator[str | Usage]:
     """What the lines say until [DONE]. A stream that ends without it was cut, whatever HTTP makes of it."""
+    spoken = False
     for line in lines:
         if line.startswith("data:"):
             if (data := line[5:].strip()) == "[DONE]":
                 return
+            spoken = True
             yield from _parse(data)
+    if not spoken:
+        raise ServerError(f"what is at {url} does not stream answers", hint="check --base-url")
     raise ServerError(f"{url} broke off in the middle of its answer", hint=_ITS_LOG)
 
 
 def _parse(data: str) -> Iterator[str | Usage]:
     try:
         event = json.loads(data)
-        if "error" in event:
-            message = event["error"].get("message", event["error"])
+        if error := event.get("error"):
+            message = error.get("message", error) if isinstance(error, dict) else error
             raise ServerError(f"the server stopped: {message}", hint=_ITS_LOG)
-        for choice in event.get("choices", ()):
-            if text := choice.get("delta", {}).get("content"):
+        for choice in event.get("choices") or ():
+            delta = choice.get("delta")
+            if delta is not None and (text := delta.get("content")):
                 yield text
         if usage := event.get("usage"):
             yield Usage(usage["prompt_tokens"], usage["completion_tokens"])
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as problem:
         raise ServerError(
             f"the server's answer is not in OpenAI's form: {data[:80]}", hint="check --base-url"
-        ) from error
+        ) from problem

@@ -26,7 +26,7 @@ def locate(
     """Find a paper by path, http(s) URL or arXiv id ("arxiv:1805.02262"); the last item is its file.
 
     A path is returned as it is, whether or not something is there. A URL is fetched unless it was
-    before, in steps of Progress in bytes. Raises PaperError.
+    before, in steps of Progress in bytes. Raises PaperError, and SettingsError for a proxy that is none.
     """
     url = _url(reference, arxiv)
     if url is None:
@@ -54,11 +54,14 @@ def _url(reference: str, arxiv: str) -> str | None:
 
 
 def _fetch(url: str, target: Path, max_megabytes: int, stall_seconds: float) -> Iterator[Progress]:
+    # Here, so that a paper on the disk is opened without loading an HTTP client.
     import httpx
+
+    from mozi_engine import download
 
     timeout = httpx.Timeout(stall_seconds, connect=min(10, stall_seconds))
     try:
-        with httpx.stream("GET", url, follow_redirects=True, timeout=timeout) as response:
+        with download.client() as http, http.stream("GET", url, timeout=timeout) as response:
             _check(response, url, max_megabytes)
             yield from _save(response, url, target, max_megabytes)
     except httpx.TimeoutException as error:

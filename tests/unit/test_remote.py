@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from mozi_engine.errors import ServerError
+from mozi_engine.errors import ServerError, SettingsError
 from mozi_engine.generation.remote import Remote
 from mozi_engine.types import GenerationSettings, Turn, Usage
 from tests.openai_server import OpenAIServer, delta
@@ -73,6 +73,33 @@ def test_an_error_in_the_middle_of_a_stream_is_told(openai: OpenAIServer) -> Non
     openai.streams(delta("a"), {"error": {"message": "out of memory"}})
     with pytest.raises(ServerError, match="out of memory"):
         _ask(openai)
+
+
+@pytest.mark.parametrize("error", ["out of memory", {"message": "out of memory"}])
+def test_an_error_is_told_whichever_way_the_server_writes_it(openai: OpenAIServer, error: object) -> None:
+    openai.streams({"error": error})
+    with pytest.raises(ServerError, match="stopped: out of memory"):
+        _ask(openai)
+
+
+def test_keys_that_hold_nothing_are_as_good_as_absent(openai: OpenAIServer) -> None:
+    openai.streams({"error": None, "choices": [{"delta": None}]}, {"choices": None}, delta("a"), "[DONE]")
+    assert _ask(openai) == ["a"]
+
+
+def test_a_page_that_is_no_server_of_answers_is_not_an_empty_answer(openai: OpenAIServer) -> None:
+    openai.body = b"<html>hello</html>"
+    with pytest.raises(ServerError, match="does not stream answers") as caught:
+        _ask(openai)
+    assert "--base-url" in caught.value.hint
+
+
+def test_what_the_environment_gives_is_checked(openai: OpenAIServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SettingsError, match="key"):
+        list(Remote(openai.url, name="x", key="ключ").stream(ASK, GenerationSettings()))
+    monkeypatch.setenv("ALL_PROXY", "gopher://127.0.0.1:1")
+    with pytest.raises(SettingsError, match="proxy"):
+        list(Remote(openai.url, name="x").stream(ASK, GenerationSettings()))
 
 
 def test_a_stream_that_just_ends_is_not_taken_for_a_whole_answer(openai: OpenAIServer) -> None:

@@ -10,7 +10,7 @@ from threading import Thread
 
 import pytest
 
-from mozi_engine.errors import PaperError
+from mozi_engine.errors import PaperError, SettingsError
 from mozi_engine.paper.source import locate
 from mozi_engine.types import Progress
 
@@ -143,6 +143,12 @@ def test_the_size_limit_is_named_with_and_without_a_declared_length(site: str, h
 
 def test_a_server_that_stalls_is_given_up(site: str, home: Path) -> None:
     assert "stopped answering for 0.5 s" in fails(site + "/slow", home, stall_seconds=0.5)
+
+
+def test_a_proxy_that_is_none_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALL_PROXY", "gopher://127.0.0.1:1")
+    with pytest.raises(SettingsError, match="proxy"):
+        list(locate("http://127.0.0.1:9/paper.pdf"))
 
 
 def test_no_network(home: Path) -> None:
