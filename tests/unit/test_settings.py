@@ -52,6 +52,6 @@ def test_a_file_that_is_not_text_is_an_error_of_the_settings(tmp_path: Path) -> 
 def test_a_wrong_variable_is_named(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="MOZI_PASSAGES='many' is not a whole number"):
         load(tmp_path / "none.toml", {"MOZI_PASSAGES": "many"})
-    with pytest.raises(SettingsError, match="^MOZI_ENGINE = 'cuda'") as caught:
+    with pytest.raises(SettingsError, match="MOZI_ENGINE = 'cuda'") as caught:
         load(tmp_path / "none.toml", {"MOZI_ENGINE": "cuda"})
     assert "llamacpp" in caught.value.hint
