@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from mozi_engine import catalog_file, files, gguf
 from mozi_engine.catalog_file import Hub, Local, ModelSpec, Source
@@ -90,7 +90,7 @@ def pull(spec: ModelSpec) -> Iterator[Progress]:
 
     Closing the iterator stops the download; the next pull goes on from there. Raises ModelError when no
     source has the file, when it is not what its sha256 says (it is removed), or when another mozi is
-    pulling it, and DataError when the disk is full.
+    pulling it, DataError when the disk is full, and SettingsError for a token or proxy that is none.
     """
     if ready(spec):
         return
@@ -137,7 +137,8 @@ def add(name: str, source: str, sha256: str = "", context: int = 0, licence: str
         hint = "choose another name; see mozi models add --help"
         raise ModelError(f"{source} cannot be added as {name!r}", hint=hint)
     if shipped:
-        table = {"sources": table["sources"] + shipped["sources"]}
+        changed = catalog_file.tables(user_file()).get(name, {})
+        table = changed | {"sources": table["sources"] + shipped["sources"]}
     else:
         table |= {"title": name, "licence": licence}
     spec = catalog_file.spec(user_file(), name, shipped | table)
@@ -168,7 +169,8 @@ def _described(file: Path, sha256: str, context: int) -> dict[str, Any]:
 def remove(spec: ModelSpec) -> int:
     """Delete what mozi keeps of the model, and its entry if the user added it; the bytes that are freed.
 
-    A file of the user's own is left alone. Raises ModelError for one that was only named by its path.
+    A file of the user's own is left alone. Raises ModelError for one that was only named by its path, and
+    for what cannot be deleted.
     """
     if not spec.sha256 and _given(spec):
         raise ModelError(
@@ -177,11 +179,21 @@ def remove(spec: ModelSpec) -> int:
     from mozi_engine import download
 
     with download.alone(_lock(spec), spec.name):
-        freed = sum(file.stat().st_size for file in folder(spec).rglob("*"))
-        shutil.rmtree(folder(spec), ignore_errors=True)
+        freed = files.weight(folder(spec))
+        _delete(folder(spec))
         if "sources" in catalog_file.tables(user_file()).get(spec.name, {}):
             catalog_file.drop(user_file(), spec.name)
     return freed
+
+
+def _delete(whole: Path) -> None:
+    try:
+        shutil.rmtree(whole)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        hint = "close what uses it, or check its permissions"
+        raise ModelError(f"cannot delete {error.filename}: {error.strerror}", hint=hint) from error
 
 
 def _shipped() -> dict[str, dict[str, Any]]:
@@ -275,7 +287,7 @@ def _check(spec: ModelSpec, file: Path) -> Iterator[Progress]:
     """Hash the file; one that is wrong and lies in mozi's own folder is removed."""
     digest = hashlib.sha256()
     done, total = 0, file.stat().st_size
-    with file.open("rb") as data:
+    with _opened(file) as data:
         while piece := data.read(1 << 22):
             digest.update(piece)
             done += len(piece)
@@ -293,11 +305,22 @@ def _check(spec: ModelSpec, file: Path) -> Iterator[Progress]:
     )
 
 
+def _opened(file: Path) -> IO[bytes]:
+    try:
+        return file.open("rb")
+    except OSError as error:
+        raise ModelError(f"cannot read {file}: {error.strerror}", hint="check its permissions") from error
+
+
 def _pin(spec: ModelSpec) -> ModelSpec:
     """Ask the hub for the sha256 and size that the publisher declares, and note them for good."""
     from mozi_engine import hub
 
-    source = next(place for place in map(catalog_file.source, spec.sources) if isinstance(place, Hub))
+    places = map(catalog_file.source, spec.sources)
+    source = next((place for place in places if isinstance(place, Hub)), None)
+    if source is None:
+        message = f"{spec.name} has no sha256, and no source on the hub that declares one"
+        raise ModelError(message, hint=f"write its sha256 into {user_file()}")
     digest, size = hub.declared(source)
     pinned = catalog_file.tables(user_file()).get(spec.name, {}) | {"sha256": digest, "bytes": size}
     catalog_file.write(user_file(), spec.name, pinned)

