@@ -6,27 +6,20 @@ import io
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import typer
 
-from mozi_cli import console, progress, records, wording
-from mozi_engine import catalog
+from mozi_cli import console, opening, records, wording
 from mozi_engine import settings as user_settings
 from mozi_engine.answering import Answerer
-from mozi_engine.errors import MoziError, PasswordError
-from mozi_engine.generation import engines
-from mozi_engine.indexing import Indexed, index
-from mozi_engine.paper.source import locate
+from mozi_engine.errors import MoziError
 from mozi_engine.questions import check
+from mozi_engine.reading import RESERVED, BackgroundReading, Reading, beginning
 from mozi_engine.retrieval.dense import Encoder
-from mozi_engine.settings import Settings
-from mozi_engine.types import GenerationSettings, Progress, Turn
-
-T = TypeVar("T")
+from mozi_engine.types import GenerationSettings, Turn
 
 
 def run(
@@ -37,85 +30,55 @@ def run(
     *,
     password: str | None,
     as_json: bool,
+    whole: bool,
 ) -> None:
     """Open the paper, load the model beside it, and answer what is asked.
 
-    `changed` holds the settings given on the command line; None leaves the user's own.
+    `changed` holds the settings given on the command line; None leaves the user's own. `whole` answers
+    nothing before the model has read the whole paper.
     """
     settings = replace(user_settings.load(), **{k: v for k, v in changed.items() if v is not None})
     asked = [check(question) for question in asked]
     encoder = Encoder()
     started = time.perf_counter()
-    events = _open(_locate(paper, settings), settings, encoder, password)
-    _fetch_model(settings)
-    with ThreadPoolExecutor(max_workers=1) as pool:  # the model loads while the paper is read
-        generator = pool.submit(engines.load, settings)
-        indexed = _last(events)
+    indexed, generator = opening.paper_and_model(paper, settings, encoder, password)
     read_ms = (time.perf_counter() - started) * 1000
     answerer = Answerer(
-        indexed.paper, indexed.retriever, generator.result(), encoder.encode, settings.passages, decoding
+        indexed.paper, indexed.retriever, generator, encoder.encode, settings.passages, decoding
     )
-    if asked or not sys.stdin.isatty():
-        _answer_all(asked or _piped(), answerer, read_ms, as_json=as_json)
+    reading = opening.reading(indexed, generator, settings)
+    if whole and reading:
+        opening.read_on(reading, indexed.paper.pages)
+    elif whole:  # a server reads the paper with the first question; a token is three characters or more
+        text = beginning(indexed.paper, settings.context - RESERVED, lambda text: len(text) // 3)
+        answerer = replace(answerer, beginning=text.turns)
+    if not asked and sys.stdin.isatty():
+        _converse(answerer, reading)
     else:
-        _converse(answerer)
+        _answer_all(asked or _piped(), _informed(answerer, reading), read_ms, as_json=as_json)
 
 
 def show_evidence(paper: str, question: str, k: int, *, password: str | None, as_json: bool) -> None:
     """Open the paper and show the `k` passages nearest to the question."""
-    settings = user_settings.load()
     question = check(question)
-    indexed = _last(_open(_locate(paper, settings), settings, Encoder(), password))
-    found = indexed.retriever.search(question, k)
+    found = opening.paper(paper, user_settings.load(), Encoder(), password).retriever.search(question, k)
     if as_json:
         typer.echo(records.evidence_record(question, found))
     else:
         console.show_evidence(found)
 
 
-def _locate(reference: str, settings: Settings) -> Path:
-    (path,) = progress.show(locate(reference, max_megabytes=settings.download_megabytes))
-    return path
-
-
-def _open(
-    path: Path, settings: Settings, encoder: Encoder, password: str | None
-) -> Iterator[Progress | Indexed]:
-    """Start reading: what is no paper is refused here, before a model is fetched for it."""
-    given = password is not None
-    while True:
-        events = index(path, settings, encoder, password)
-        try:
-            return _resumed(next(events), events)
-        except PasswordError as error:
-            if given or not sys.stdin.isatty():
-                raise
-            console.note(error.message)
-            password = typer.prompt("Password", hide_input=True, err=True)
-
-
-def _resumed(first: T, rest: Iterator[T]) -> Iterator[T]:
-    yield first
-    yield from rest
-
-
-def _last(events: Iterator[Progress | Indexed]) -> Indexed:
-    indexed = progress.show(events)[-1]
-    if scanned := indexed.paper.scanned:
-        console.note(wording.not_read(scanned))
-    return indexed
-
-
-def _fetch_model(settings: Settings) -> None:
-    if settings.engine == "llamacpp" and not catalog.ready(spec := catalog.find(settings.model)):
-        console.note(wording.fetching(spec))
-        progress.show(catalog.pull(spec))
-
-
 def _piped() -> Iterator[str]:
     """The questions on stdin, one a line; what is not UTF-8 is left for `check` to refuse."""
     lines = io.TextIOWrapper(sys.stdin.buffer, "utf-8-sig", errors="surrogateescape")
     return (line for line in lines if line.strip())
+
+
+def _informed(answerer: Answerer, reading: Reading | None) -> Answerer:
+    """The answerer that knows the whole paper, once the model has read it."""
+    if reading and reading.complete:
+        return replace(answerer, beginning=reading.beginning.turns)
+    return answerer
 
 
 def _answer_all(asked: Iterable[str], answerer: Answerer, read_ms: float, *, as_json: bool) -> None:
@@ -131,21 +94,38 @@ def _answer_all(asked: Iterable[str], answerer: Answerer, read_ms: float, *, as_
             console.show_answer(events, model)
 
 
-def _converse(answerer: Answerer) -> None:
-    """A dialogue on the terminal: Ctrl-C stops an answer, Ctrl-D (or Ctrl-C at the prompt) leaves."""
+def _converse(answerer: Answerer, reading: Reading | None) -> None:
+    """A dialogue on the terminal: Ctrl-C stops an answer, Ctrl-D (or Ctrl-C at the prompt) leaves.
+
+    Between questions the model reads the paper.
+    """
     console.note(f"{answerer.paper.title or 'This paper'}\nAsk away. Ctrl-C stops an answer, Ctrl-D leaves.")
+    background = BackgroundReading(reading) if reading else None
     history: list[Turn] = []
-    while (question := console.ask()) is not None:
-        if not question.strip():
-            continue
-        events = answerer.answer(question, history)
-        try:
-            answer = console.show_answer(events, answerer.generator.name)
-        except KeyboardInterrupt:
-            console.note("stopped")
-        except MoziError as error:
-            console.failure(error)
-        else:
-            history += [Turn("user", question), Turn("assistant", answer.text)]
-        finally:
-            events.close()
+    try:
+        while (question := console.ask()) is not None:
+            if question.strip():
+                aside: AbstractContextManager[object] = background.aside() if background else nullcontext()
+                with aside:
+                    history += _exchange(question, _informed(answerer, reading), history)
+                if reading and not reading.complete:
+                    console.note(wording.read_so_far(reading, answerer.paper.pages))
+    finally:
+        if background:
+            background.close()
+
+
+def _exchange(question: str, answerer: Answerer, history: Sequence[Turn]) -> list[Turn]:
+    """Answer one question of a dialogue; what was said, if it came to an answer."""
+    events = answerer.answer(question, history)
+    try:
+        answer = console.show_answer(events, answerer.generator.name)
+    except KeyboardInterrupt:
+        console.note("stopped")
+    except MoziError as error:
+        console.failure(error)
+    else:
+        return [Turn("user", question), Turn("assistant", answer.text)]
+    finally:
+        events.close()
+    return []

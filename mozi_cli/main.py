@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import os
 import sys
 from typing import Annotated, Literal
 
@@ -61,12 +63,15 @@ def chat(
     engine: Annotated[
         Literal["llamacpp", "remote"] | None, typer.Option(help="In this process, or a server's.")
     ] = None,
-    base_url: Annotated[str | None, typer.Option(help="The remote server's address, with /v1.")] = None,
+    base_url: Annotated[
+        str | None, typer.Option(help="A server's address, with /v1; means --engine remote.")
+    ] = None,
     password: PasswordOption = None,
     temperature: Annotated[float, typer.Option(min=0.0, max=2.0, help="0: always the likeliest.")] = 0.0,
     top_p: Annotated[float, typer.Option(min=0.0, max=1.0, help="Sample from this much likelihood.")] = 1.0,
     top_k: Annotated[int, typer.Option(min=0, help="Sample from this many words; 0: all.")] = 0,
     seed: Annotated[int, typer.Option(min=0, help="The same seed samples the same answer.")] = 0,
+    whole: Annotated[bool, typer.Option("--whole", help="Let the model read the whole paper first.")] = False,
     max_tokens: Annotated[int, typer.Option(min=1, help="The longest answer, in tokens.")] = 256,
 ) -> None:
     """Ask a paper questions, and get answers with citations.
@@ -78,8 +83,29 @@ def chat(
     from mozi_engine.types import GenerationSettings
 
     decoding = GenerationSettings(temperature, top_p, top_k, max_tokens, seed)
+    engine = engine or ("remote" if base_url else None)
     changed = {"passages": passages, "model": model, "engine": engine, "base_url": base_url}
-    command.run(paper, ask or [], changed, decoding, password=password, as_json=json)
+    command.run(paper, ask or [], changed, decoding, password=password, as_json=json, whole=whole)
+
+
+@app.command(
+    epilog="""Examples:\n
+    mozi read paper.pdf arxiv:1805.02262\n
+    mozi read ~/papers"""
+)
+def read(
+    papers: Annotated[
+        list[str], typer.Argument(help="PDFs, their https:// addresses, arxiv:IDs, or folders.")
+    ],
+    password: PasswordOption = None,
+) -> None:
+    """Let the model read papers ahead of time; questions about them are then answered at once.
+
+    Stopped, it goes on from there the next time.
+    """
+    from mozi_cli import read as command
+
+    command.run(papers, password)
 
 
 app.add_typer(models.app, name="models")
@@ -102,6 +128,7 @@ def evidence(
 
 def main() -> None:
     """Run mozi. What went wrong outside the code is one line and a next step; exit code 1."""
+    _write_any_language()
     try:
         app()
     except MoziError as error:
@@ -109,3 +136,14 @@ def main() -> None:
 
         console.failure(error)
         sys.exit(1)
+
+
+def _write_any_language() -> None:
+    """UTF-8 into pipes and files, as programs read it; a terminal marks what it cannot show.
+
+    Windows and bare locales would otherwise fail at the first sign outside their own code page.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            chosen = stream.isatty() or "PYTHONIOENCODING" in os.environ
+            stream.reconfigure(encoding=None if chosen else "utf-8", errors="replace")

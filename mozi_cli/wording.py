@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mozi_engine.catalog_file import ModelSpec
+from mozi_engine.reading import Reading
 from mozi_engine.types import Answer, Citation, Evidence, Passage
 
 UNSUPPORTED = "[?]"
@@ -138,3 +139,19 @@ def _pages(numbers: Sequence[int]) -> str:
 def fetching(spec: ModelSpec) -> str:
     """What is about to be downloaded, once."""
     return f"fetching {spec.title} once ({spec.bytes / 1e9:.1f} GB, {spec.licence})"
+
+
+def left_out(titles: Sequence[str]) -> str:
+    """What of a long paper the model does not read."""
+    return f"longer than the context; answered from passages only: {', '.join(titles)}"
+
+
+def read_so_far(reading: Reading, pages: int) -> str:
+    """How far the model is, while answers still come from passages."""
+    page = reading.beginning.page(reading.reached)
+    return f"answered from passages; the model is reading page {page} of {pages}"
+
+
+def remembered(title: str) -> str:
+    """That a paper need not be read again."""
+    return f"read and remembered: {title}"

@@ -74,7 +74,8 @@ Event = Searching | EvidenceFound | Prefill | Token | Done
 class Answerer:
     """Answers questions about one paper.
 
-    `encode` embeds texts for citations; without it they are aligned by their words alone.
+    `encode` embeds texts for citations; without it they are aligned by their words alone. Answers come
+    from the whole paper where there is a `beginning`, which the generator has read; else from `passages`.
     """
 
     paper: Paper
@@ -83,6 +84,7 @@ class Answerer:
     encode: Encode | None
     passages: int
     settings: GenerationSettings
+    beginning: tuple[Turn, Turn] | None = None
 
     def answer(self, question: str, history: Sequence[Turn] = ()) -> EventStream[Event, None, None]:
         """Events as they happen, Done last. Closing the iterator stops the generation.
@@ -98,20 +100,29 @@ class Answerer:
         evidence = tuple(self.retriever.search(query, self.passages))
         timings = Timings(search_ms=_since(searching))
         yield EvidenceFound(evidence)
-        prompt = prompts.render(self.paper.title, evidence, question, query if query != question else "")
+        prompt = self._prompt(question, query, evidence, history)
         text, timings = yield from self._generate(prompt, timings, started)
-        alignment = cite(text, query, evidence, self.encode)
-        yield Done(_answer(text, evidence, alignment, replace(timings, total_ms=_since(started))))
+        answer = self._checked(text, query, evidence)
+        yield Done(replace(answer, timings=replace(timings, total_ms=_since(started))))
 
     def _standalone(self, question: str, history: Sequence[Turn]) -> str:
         spoken = prompts.language(self.paper.abstract or self.paper.title)
-        if not questions.needs_rewriting(question, is_follow_up=bool(history), paper_language=spoken):
+        # A model that has the conversation before it needs a question rewritten only for the search's sake.
+        follows = bool(history) and self.beginning is None
+        if not questions.needs_rewriting(question, is_follow_up=follows, paper_language=spoken):
             return question
         prompt = prompts.render_standalone(history, question, spoken or "English")
         settings = replace(self.settings, temperature=0.0, max_new_tokens=_QUERY_TOKENS)
         pieces = self.generator.stream(prompt, settings)
         rewritten = "".join(piece for piece in pieces if isinstance(piece, str))
         return rewritten.strip().partition("\n")[0].strip() or question
+
+    def _prompt(
+        self, question: str, query: str, evidence: Sequence[Evidence], history: Sequence[Turn]
+    ) -> Sequence[Turn]:
+        if self.beginning:
+            return prompts.render_whole(self.beginning, question, history)
+        return prompts.render(self.paper.title, evidence, question, query if query != question else "")
 
     def _generate(
         self, prompt: Sequence[Turn], timings: Timings, started: float
@@ -130,18 +141,42 @@ class Answerer:
                     yield Token(piece)
         return text.strip(), timings
 
+    def _checked(self, text: str, query: str, evidence: tuple[Evidence, ...]) -> Answer:
+        """Align the answer; one from the whole paper also with passages that only the answer leads to."""
+        candidates = evidence
+        if self.beginning:
+            candidates = _joined(evidence, self.retriever.search(f"{query} {text}", self.passages))
+        verdict, claims = _verdict(text, cite(text, query, candidates, self.encode))
+        kept = [
+            i
+            for i in range(len(candidates))
+            if i < len(evidence) or i in {c.evidence for c in claims.citations}
+        ]
+        citations = tuple(replace(c, evidence=kept.index(c.evidence)) for c in claims.citations)
+        shown = tuple(candidates[i] for i in kept)
+        return Answer(text, verdict, shown, citations, claims.uncited, claims.unverified, Timings())
 
-def _answer(text: str, evidence: tuple[Evidence, ...], alignment: Alignment, timings: Timings) -> Answer:
-    """Decide the verdict: what is refused, or has nothing to do with the evidence, is not in the paper."""
+
+def _joined(evidence: tuple[Evidence, ...], more: Sequence[Evidence]) -> tuple[Evidence, ...]:
+    known = {item.passage.index for item in evidence}
+    new = [item for item in more if item.passage.index not in known]
+    return evidence + tuple(
+        replace(item, rank=rank) for rank, item in enumerate(new, start=len(evidence) + 1)
+    )
+
+
+def _verdict(text: str, alignment: Alignment) -> tuple[Verdict, Alignment]:
+    """Decide the verdict: what is refused, or has nothing to do with the evidence, is not in the paper.
+
+    A refusal claims nothing: it is neither cited nor left uncited.
+    """
     refused = {span for span in sentences(text) if _REFUSAL.search(text[slice(*span)])}
     citations = tuple(c for c in alignment.citations if c.sentence not in refused)
     uncited = tuple(span for span in alignment.uncited if span not in refused)
-    verdict: Verdict = "answered"
+    claims = replace(alignment, citations=citations, uncited=uncited)
     if not citations and (refused or alignment.support < _UNRELATED):
-        verdict = "not_in_paper"
-    elif uncited or refused or not citations:
-        verdict = "partial"
-    return Answer(text, verdict, evidence, citations, uncited, alignment.unverified, timings)
+        return "not_in_paper", claims
+    return ("partial" if uncited or refused else "answered"), claims
 
 
 def _since(started: float) -> float:

@@ -16,6 +16,11 @@ PAPER = (
     "Answer with a short phrase or one sentence, in the passages' own words; explain only when asked to. "
     "If the passages do not contain the answer, reply exactly: Not in the paper."
 )
+WHOLE = (
+    "You answer questions about the scientific paper that you are given. "
+    "Answer with a short phrase or one sentence, in the paper's own words; explain only when asked to. "
+    "If the paper does not contain the answer, reply exactly: Not in the paper."
+)
 STANDALONE = (
     "Rewrite the user's last question as one complete question in {language} that can be understood without "
     "the conversation. Do not answer it. Reply with the question only."
@@ -61,6 +66,28 @@ def render(title: str, evidence: Sequence[Evidence], question: str, standalone: 
 def _passage(item: Evidence) -> str:
     section = item.passage.section
     return f'Passage from "{section}":\n{item.passage.text}' if section else f"Passage:\n{item.passage.text}"
+
+
+def render_paper(title: str, text: str) -> tuple[Turn, Turn]:
+    """What every prompt about the whole paper begins with: the instructions, and the paper's text."""
+    return Turn("system", WHOLE), Turn("user", f"Paper: {title}\n\n{text}")
+
+
+def render_whole(paper: tuple[Turn, Turn], question: str, history: Sequence[Turn] = ()) -> tuple[Turn, ...]:
+    """The prompt that answers from the whole paper: `render_paper`'s turns, the conversation, the question.
+
+    It continues the prompt of the conversation's last question, so that an engine has that state already.
+    """
+    system, user = paper
+    asked = [_asked(turn) for turn in (*history, Turn("user", question))]
+    return system, Turn("user", f"{user.text}\n\n{asked[0].text}"), *asked[1:]
+
+
+def _asked(turn: Turn) -> Turn:
+    if turn.role != "user":
+        return turn
+    name = language(turn.text)
+    return Turn("user", f"Question: {turn.text}" + (f"\n\nAnswer in {name}." if name else ""))
 
 
 def render_standalone(history: Sequence[Turn], question: str, language: str) -> tuple[Turn, ...]:

@@ -24,7 +24,8 @@ class Settings:
     engine: str = "llamacpp"  # or "remote": any OpenAI-compatible server at base_url
     base_url: str = ""
     passages: int = 4  # how many passages an answer is made from
-    context: int = 4096  # tokens
+    context: int = 16384  # tokens: of the paper, the conversation and the answer together
+    states_gigabytes: float = 4.0  # what the models' memories of papers may take on the disk
     threads: int = 0  # 0: one a physical core
     pdf_seconds: int = 120  # time limit for one paper, plus a second a page
     pdf_gigabytes: float = 3.0  # memory limit for reading one paper

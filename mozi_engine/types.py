@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator as EventStream
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from pathlib import Path
+from typing import Literal, Protocol, runtime_checkable
 
 Kind = Literal["text", "heading", "caption", "table", "equation", "list", "footnote"]
 Role = Literal["system", "user", "assistant"]
@@ -230,4 +232,35 @@ class Generator(Protocol):
         self, messages: Sequence[Turn], settings: GenerationSettings
     ) -> Iterator[str | Prefill | Usage]:
         """Pieces of the reply as they come. Closing the iterator stops the generation."""
+        ...
+
+
+@runtime_checkable
+class Remembering(Generator, Protocol):
+    """A generator whose state after reading a text can be kept on the disk.
+
+    `identity` names all that a state depends on besides the text: model file, engine build, cache type.
+    """
+
+    identity: str
+    context: int
+    states: Path
+
+    def count_tokens(self, text: str) -> int:
+        """How many tokens the text is to this model."""
+        ...
+
+    def read(self, beginning: Sequence[Turn]) -> EventStream[Prefill, None, None]:
+        """Read the beginning of prompts to come, a piece at a time; goes on where an earlier read was closed.
+
+        Until something else is read, `stream` continues from it when its messages begin so.
+        """
+        ...
+
+    def save(self, name: str) -> None:
+        """Write the state after what was read to `states/name`. Raises ModelError."""
+        ...
+
+    def restore(self, name: str, beginning: Sequence[Turn]) -> None:
+        """Take up `states/name`, written after reading `beginning` or a part of it. Raises ModelError."""
         ...

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from mozi_engine import catalog
+from mozi_engine import catalog, states
 from mozi_engine.errors import ModelError, SettingsError
 from mozi_engine.settings import Settings
 from mozi_engine.types import Generator
@@ -24,8 +24,14 @@ def load(settings: Settings) -> Generator:
     # Here, so that a remote engine runs where llama.cpp does not, and the other way round.
     from mozi_engine.generation.llamacpp import LlamaCpp
 
-    context = min(settings.context, spec.context)
-    return LlamaCpp(catalog.path(spec), name=spec.name, context=context, threads=settings.threads)
+    return LlamaCpp(
+        catalog.path(spec),
+        name=spec.name,
+        digest=spec.sha256,
+        context=min(settings.context, spec.context),
+        threads=settings.threads,
+        states=states.folder(),
+    )
 
 
 def _remote(settings: Settings) -> Generator:

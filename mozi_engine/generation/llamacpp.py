@@ -7,38 +7,64 @@ import os
 import queue
 import secrets
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psutil
+
+from mozi_engine.errors import ModelError
+from mozi_engine.types import GenerationSettings, Prefill, Turn, Usage
 
 # A thread of llama.cpp that waits for another spins, unless told not to before OpenMP is loaded. On a
 # machine that also does something else, spinning makes generation several times slower.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 import xllamacpp
 
-from mozi_engine.errors import ModelError
-from mozi_engine.types import GenerationSettings, Prefill, Turn, Usage
-
-# The prompt is read in batches of this many tokens; between two of them a question can be cancelled
-# and progress is told. Larger batches are no faster on a CPU (21.1 tokens/s at 512, 21.9 at 128).
+# The prompt is read in batches of this many tokens; between two of them it can be stopped, and progress
+# is told. Larger batches are no faster on a CPU (21.1 tokens/s at 512, 21.9 at 128).
 BATCH = 128
 
-# A second thread waits in the callback's stead; None in its queue means the stream has ended.
-_Queue = queue.SimpleQueue["str | None"]
+# Two states share the context: that of the paper, and that of questions about single passages.
+_PAPER, _PASSAGES = 0, 1
+
+_END = "\n\n\u241c"  # what no paper says: where a beginning ends in the rendered prompt
+
+_Queue = queue.SimpleQueue["str | None"]  # None: the stream has ended
+_STREAMED = {
+    "stream": True,
+    "cache_prompt": True,
+    "return_progress": True,
+    "stream_options": {"include_usage": True},
+}
 
 
 class LlamaCpp:
-    """A GGUF model, loaded. Streams one reply at a time; a second one waits for the first."""
+    """A GGUF model, loaded. Keeps types.Remembering."""
 
-    def __init__(self, path: Path, *, name: str, context: int, threads: int = 0) -> None:
+    def __init__(
+        self, path: Path, *, name: str, context: int, states: Path, digest: str = "", threads: int = 0
+    ) -> None:
         """Load the model: seconds, and memory of about the file's size and the context's state.
 
-        `context` is in tokens; `threads` of 0 takes one a physical core. Raises ModelError.
+        `digest` is the file's sha256; `context` is in tokens; `threads` of 0 takes one a physical core;
+        `states` is the folder that `save` and `restore` use. Raises ModelError.
         """
         self.name = name
-        self._server = _serve(path, context, threads or psutil.cpu_count(logical=False) or 1)
+        self.context = context
+        self.states = states
+        self.identity = f"{name} {digest} xllamacpp {xllamacpp.__version__} f16"
+        key = secrets.token_urlsafe(32)
+        self._server = _serve(path, context, threads or psutil.cpu_count(logical=False) or 1, key, states)
+        self._loopback = httpx.Client(
+            base_url=self._server.listening_address,
+            headers={"Authorization": f"Bearer {key}"},
+            trust_env=False,  # no proxy between this process and itself
+            timeout=None,  # noqa: S113  it answers when the batch under way is done
+        )
+        self._beginning: Sequence[Turn] = ()
 
     def stream(
         self, messages: Sequence[Turn], settings: GenerationSettings
@@ -48,45 +74,74 @@ class LlamaCpp:
         What the prompt has in common with the one before it is not read again. Raises ModelError
         when the prompt does not fit the context.
         """
-        chunks: _Queue = queue.SimpleQueue()
-        stop = threading.Event()
-        worker = threading.Thread(
-            target=self._complete, args=(_request(messages, settings), chunks, stop), daemon=True
-        )
-        worker.start()
+        slot = _PAPER if _begins(messages, self._beginning) else _PASSAGES
+        request = {
+            "messages": _messages(messages),
+            "temperature": settings.temperature,
+            "top_p": settings.top_p,
+            "top_k": settings.top_k,
+            "seed": settings.seed,
+            "max_tokens": settings.max_new_tokens,
+        }
+        return _events(self._server.handle_chat_completions, request, slot)
+
+    def count_tokens(self, text: str) -> int:
+        """How many tokens the text is to this model."""
+        return len(self._post("/tokenize", {"content": text})["tokens"])
+
+    def read(self, beginning: Sequence[Turn]) -> Generator[Prefill, None, None]:
+        """Read the beginning of prompts to come, BATCH tokens at a time."""
+        self._beginning = tuple(beginning)
+        request = {"prompt": self._render(beginning), "n_predict": 0}
+        with closing(_events(self._server.handle_completions, request, _PAPER)) as events:
+            for event in events:
+                if isinstance(event, Prefill):
+                    yield event
+
+    def save(self, name: str) -> None:
+        """Write the state after what was read to `states/name`."""
+        self._post(f"/slots/{_PAPER}?action=save", {"filename": name})
+
+    def restore(self, name: str, beginning: Sequence[Turn]) -> None:
+        """Take up `states/name`, written after reading `beginning` or a part of it."""
+        self._post(f"/slots/{_PAPER}?action=restore", {"filename": name})
+        self._beginning = tuple(beginning)
+
+    def _render(self, beginning: Sequence[Turn]) -> str:
+        """The prompt's text as far as all prompts that begin so share it."""
+        *before, last = beginning
+        messages = _messages([*before, Turn(last.role, last.text + _END)])
+        prompt: str = self._post("/apply-template", {"messages": messages})["prompt"]
+        return prompt.partition(_END)[0]
+
+    def _post(self, path: str, body: dict[str, Any]) -> Any:
         try:
-            while (chunk := chunks.get()) is not None:
-                yield from _parse(chunk)
-        finally:
-            # Set before the first token, it takes effect at the end of the batch being read.
-            stop.set()
-
-    def _complete(self, request: str, chunks: _Queue, stop: threading.Event) -> None:
-        def on_chunk(chunk: str) -> bool:
-            chunks.put(chunk)
-            return stop.is_set()
-
-        try:
-            self._server.handle_chat_completions(request, on_chunk)
-        except Exception as error:  # noqa: BLE001  the thread's edge: the reader of the queue raises it
-            chunks.put(json.dumps({"error": {"message": str(error)}}))
-        finally:
-            chunks.put(None)
+            response = self._loopback.post(path, json=body)
+        except httpx.HTTPError as error:
+            raise ModelError(f"llama.cpp does not answer: {error}") from error
+        answer = response.json()
+        if "error" in answer:
+            raise ModelError(f"llama.cpp: {answer['error']['message']}")
+        return answer
 
 
-def _serve(path: Path, context: int, threads: int) -> Any:
+def _serve(path: Path, context: int, threads: int, key: str, states: Path) -> Any:
+    states.mkdir(parents=True, exist_ok=True, mode=0o700)
     params = xllamacpp.CommonParams()
     params.model.path = str(path)
     params.n_ctx = context
-    params.n_parallel = 1
+    params.n_parallel = 2
+    params.kv_unified = True
     params.n_batch = params.n_ubatch = BATCH
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
-    params.cache_ram_mib = 0  # one conversation at a time: its own state is cache enough
+    params.cache_ram_mib = 0  # two states are kept where they are; copies of them would cost memory
     params.warmup = False
     params.verbosity = -1
-    # xllamacpp opens a port on loopback that mozi does not use: no one else shall either.
-    params.api_keys = [secrets.token_urlsafe(32)]
-    params.ui = params.endpoint_slots = params.endpoint_props = False
+    # xllamacpp opens a port on loopback: without the key, no other user of the machine can talk to it.
+    params.api_keys = [key]
+    params.ui = params.endpoint_props = False
+    params.endpoint_slots = True
+    params.slot_save_path = f"{states}{os.sep}"
     try:
         return xllamacpp.Server(params)
     except RuntimeError as error:
@@ -96,21 +151,44 @@ def _serve(path: Path, context: int, threads: int) -> Any:
         ) from error
 
 
-def _request(messages: Sequence[Turn], settings: GenerationSettings) -> str:
-    return json.dumps(
-        {
-            "messages": [{"role": turn.role, "content": turn.text} for turn in messages],
-            "temperature": settings.temperature,
-            "top_p": settings.top_p,
-            "top_k": settings.top_k,
-            "seed": settings.seed,
-            "max_tokens": settings.max_new_tokens,
-            "cache_prompt": True,
-            "stream": True,
-            "return_progress": True,
-            "stream_options": {"include_usage": True},
-        }
-    )
+def _begins(messages: Sequence[Turn], beginning: Sequence[Turn]) -> bool:
+    """Whether the messages go on where `beginning` ends, in its last turn."""
+    if not beginning or len(messages) < len(beginning):
+        return False
+    *before, last = beginning
+    next_ = messages[len(before)]
+    return tuple(messages[: len(before)]) == tuple(before) and next_.text.startswith(last.text)
+
+
+def _messages(turns: Sequence[Turn]) -> list[dict[str, str]]:
+    return [{"role": turn.role, "content": turn.text} for turn in turns]
+
+
+def _events(
+    complete: Callable[[str, Callable[[str], bool]], object], request: dict[str, Any], slot: int
+) -> Generator[str | Prefill | Usage, None, None]:
+    """Run a completion in a thread, and yield what it says; closing stops it at the end of a batch."""
+    chunks: _Queue = queue.SimpleQueue()
+    stop = threading.Event()
+
+    def on_chunk(chunk: str) -> bool:
+        chunks.put(chunk)
+        return stop.is_set()
+
+    def run() -> None:
+        try:
+            complete(json.dumps(request | _STREAMED | {"id_slot": slot}), on_chunk)
+        except Exception as error:  # noqa: BLE001  the thread's edge: the reader of the queue raises it
+            chunks.put(json.dumps({"error": {"message": str(error)}}))
+        finally:
+            chunks.put(None)
+
+    threading.Thread(target=run, daemon=True).start()
+    try:
+        while (chunk := chunks.get()) is not None:
+            yield from _parse(chunk)
+    finally:
+        stop.set()
 
 
 def _parse(chunk: str) -> Iterator[str | Prefill | Usage]:
@@ -121,7 +199,7 @@ def _parse(chunk: str) -> Iterator[str | Prefill | Usage]:
     if progress := event.get("prompt_progress"):
         yield Prefill(done=progress["processed"], total=progress["total"], cached=progress["cache"])
     for choice in event["choices"]:
-        if text := choice["delta"].get("content"):
+        if text := choice.get("delta", {}).get("content"):
             yield text
     if usage := event.get("usage"):
         yield Usage(usage["prompt_tokens"], usage["completion_tokens"])

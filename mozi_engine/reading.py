@@ -1,0 +1,200 @@
+"""The paper as the beginning of every prompt: read by the model once, in pieces, and remembered on disk."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+
+from mozi_engine import prompts, states
+from mozi_engine.errors import ModelError, MoziError
+from mozi_engine.types import Paper, Paragraph, Prefill, Remembering, Turn
+
+RESERVED = 3072  # tokens of the context kept free for the conversation, single passages and the answer
+_SAVED_EVERY = 2048  # tokens: what a killed process loses at most
+
+# When a paper is longer than the context, sections are read in this order; words are looked for in titles.
+_MATTERS = (
+    ("abstract", "summary", "摘要"),
+    ("introduction", "conclusion", "引言", "绪论", "结论", "总结"),
+    ("result", "experiment", "evaluation", "finding", "实验", "结果"),
+    ("method", "model", "approach", "data", "discussion", "limitation", "方法", "数据"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """What every prompt about the whole paper begins with.
+
+    `pages` says where in the text each page begins, as (character, page); `left_out` names the
+    sections that did not fit, wholly or in part.
+    """
+
+    turns: tuple[Turn, Turn]
+    pages: tuple[tuple[int, int], ...]
+    left_out: tuple[str, ...]
+
+    def page(self, prefill: Prefill) -> int:
+        """The page that the model has reached, by its share of the text."""
+        reached = len(self.turns[1].text) * prefill.done / max(prefill.total, 1)
+        return max((page for start, page in self.pages if start <= reached), default=1)
+
+
+def beginning(paper: Paper, budget: int, count: Callable[[str], int]) -> Beginning:
+    """The paper's title, abstract, body, captions and tables, within `budget` tokens, in reading order."""
+    pieces = [
+        (section.title, paragraph)
+        for section in paper.sections
+        for paragraph in section.paragraphs
+        if paragraph.kind not in ("heading", "footnote")
+    ]
+    whole = _text(pieces)
+    share = budget / max(count(whole.text), 1)
+    kept = pieces if share >= 1 else _most_important(pieces, int(len(whole.text) * share))
+    text = whole if share >= 1 else _text(kept)
+    chosen = {id(paragraph) for _, paragraph in kept}
+    left_out = dict.fromkeys(title for title, paragraph in pieces if id(paragraph) not in chosen)
+    turns = prompts.render_paper(paper.title, text.text)
+    offset = len(turns[1].text) - len(text.text)
+    return Beginning(turns, tuple((start + offset, page) for start, page in text.pages), tuple(left_out))
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    text: str
+    pages: tuple[tuple[int, int], ...]
+
+
+def _text(pieces: list[tuple[str, Paragraph]]) -> _Text:
+    parts: list[str] = []
+    pages: dict[int, int] = {}
+    length, title = 0, ""
+    for heading, paragraph in pieces:
+        if heading != title:
+            title = heading
+            parts.append(f"## {heading}")
+            length += len(parts[-1]) + 2
+        if paragraph.words:
+            pages.setdefault(paragraph.words[0].box.page, length)
+        parts.append(paragraph.text)
+        length += len(parts[-1]) + 2
+    return _Text("\n\n".join(parts), tuple((start, page) for page, start in pages.items()))
+
+
+def _most_important(pieces: list[tuple[str, Paragraph]], characters: int) -> list[tuple[str, Paragraph]]:
+    """The pieces that matter most, as many as fit, in their own order."""
+    order = sorted(range(len(pieces)), key=lambda i: (_importance(*pieces[i]), i))
+    kept = []
+    for i in order:
+        title, paragraph = pieces[i]
+        characters -= len(paragraph.text) + len(title) + 7  # a heading and blank lines at the most
+        if characters < 0:
+            break
+        kept.append(i)
+    return [pieces[i] for i in sorted(kept)]
+
+
+def _importance(title: str, paragraph: Paragraph) -> int:
+    if paragraph.kind == "caption":
+        return 1
+    folded = title.casefold()
+    ranks = (rank for rank, words in enumerate(_MATTERS) if any(word in folded for word in words))
+    return next(ranks, len(_MATTERS))
+
+
+class Reading:
+    """One paper, as far as one model has read it."""
+
+    def __init__(self, paper: Paper, model: Remembering, limit: int) -> None:
+        """`limit` is how many bytes the states on the disk may take."""
+        self._model, self._limit = model, limit
+        self.beginning = beginning(paper, model.context - RESERVED, model.count_tokens)
+        self._name = states.key(model.identity, *(turn.text for turn in self.beginning.turns))
+        self.reached = Prefill(0, 1, 0)
+        self._kept = 0
+
+    @property
+    def complete(self) -> bool:
+        """Whether the model knows the whole text."""
+        return self.reached.done >= self.reached.total
+
+    def recall(self) -> None:
+        """Take up what was remembered of this paper, if anything was."""
+        state = states.find(self._name)
+        if state is None:
+            return
+        try:
+            self._model.restore(states.file(self._name).name, self.beginning.turns)
+        except ModelError:
+            states.remove(self._name)
+        else:
+            self.reached = Prefill(state.tokens, state.total, state.tokens)
+            self._kept = state.tokens
+
+    def steps(self) -> Generator[Prefill, None, None]:
+        """Read on, a piece at a time, and remember it. Closed early, what was read is not lost."""
+        with closing(self._model.read(self.beginning.turns)) as pieces:
+            for self.reached in pieces:
+                yield self.reached
+                if self.reached.done - self._kept >= _SAVED_EVERY and not self.complete:
+                    self.keep()
+        self.keep()
+
+    def keep(self) -> None:
+        """Remember on the disk what was read so far."""
+        if self.reached.done > self._kept and states.keep(
+            self._name, self._model.save, self.reached.done, self.reached.total, self._limit
+        ):
+            self._kept = self.reached.done
+
+
+class BackgroundReading:
+    """Reads on in a thread, and steps aside for questions."""
+
+    def __init__(self, reading: Reading, report: Callable[[Prefill], object] | None = None) -> None:
+        """`report` is called in the thread, after every piece. What stops the reading is in `failure`."""
+        self.reading = reading
+        self.failure: MoziError | None = None
+        self._report = report
+        self._model = threading.Lock()  # held by whoever uses the model
+        self._wanted = threading.Event()
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Hold the reading while a question is answered: it stops at the end of the piece under way."""
+        self._wanted.set()
+        with self._model:
+            self._wanted.clear()
+            yield
+
+    def close(self) -> None:
+        """Stop reading, and remember what was read."""
+        self._closed.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            while not (self.reading.complete or self._closed.is_set()):
+                with self._model:
+                    self._read_on()
+                self._let_by()
+            self.reading.keep()
+        except MoziError as error:
+            self.failure = error
+
+    def _read_on(self) -> None:
+        with closing(self.reading.steps()) as steps:
+            for step in steps:
+                if self._report:
+                    self._report(step)
+                if self._wanted.is_set() or self._closed.is_set():
+                    return
+
+    def _let_by(self) -> None:
+        """Wait until whoever wants the model has it: a lock alone would come straight back here."""
+        while self._wanted.is_set() and not self._closed.is_set():
+            self._closed.wait(0.01)

@@ -1,0 +1,249 @@
+import threading
+from collections.abc import Generator, Iterator, Sequence
+
+from mozi_engine import states
+from mozi_engine.errors import ModelError
+from mozi_engine.prompts import render_whole
+from mozi_engine.reading import RESERVED, BackgroundReading, Reading, beginning
+from mozi_engine.types import (
+    Box,
+    GenerationSettings,
+    Paper,
+    Paragraph,
+    Prefill,
+    Remembering,
+    Section,
+    Turn,
+    Usage,
+    Word,
+)
+
+LIMIT = 10**9
+
+
+def _paragraph(text: str, page: int, kind: str = "text") -> Paragraph:
+    return Paragraph(text, kind, (Word(0, len(text), Box(page, 0, 0, 10, 10)),))  # type: ignore[arg-type]
+
+
+def _paper(*sections: tuple[str, list[Paragraph]]) -> Paper:
+    made = tuple(Section(title, 1, tuple(paragraphs)) for title, paragraphs in sections)
+    return Paper("id", "A Graph", made, (_paragraph("Smith, 2018.", 9),), 9)
+
+
+PAPER = _paper(
+    ("Abstract", [_paragraph("We build a graph.", 1)]),
+    (
+        "Related Work",
+        [_paragraph("Others built trees. " * 20, 2), _paragraph("Figure 1: A tree.", 2, "caption")],
+    ),
+    ("Results", [_paragraph("It has 280M nodes.", 3), _paragraph("a footnote", 3, "footnote")]),
+    ("Conclusion", [_paragraph("Graphs are good.", 4)]),
+)
+
+
+def words(text: str) -> int:
+    return len(text.split())
+
+
+class Reader:
+    """A model that reads a word at a time, and whose state is the words it has read."""
+
+    name = identity = "reader"
+    context = RESERVED + 1000
+
+    def __init__(self) -> None:
+        self.states = states.folder()
+        self.known: list[str] = []
+        self.reads = 0
+        self.may_go_on = threading.Semaphore(0)
+        self.waits = False
+
+    def count_tokens(self, text: str) -> int:
+        return words(text)
+
+    def read(self, beginning: Sequence[Turn]) -> Generator[Prefill, None, None]:
+        self.reads += 1
+        text = beginning[-1].text.split()
+        cached = len(self.known)
+        for word in text[cached:]:
+            if self.waits:
+                self.may_go_on.acquire()
+            self.known.append(word)
+            yield Prefill(len(self.known), len(text), cached)
+
+    def save(self, name: str) -> None:
+        self.states.mkdir(parents=True, exist_ok=True)
+        (self.states / name).write_text(" ".join(self.known))
+
+    def restore(self, name: str, beginning: Sequence[Turn]) -> None:
+        self.known = (self.states / name).read_text().split()
+
+    def stream(
+        self, messages: Sequence[Turn], settings: GenerationSettings
+    ) -> Iterator[str | Prefill | Usage]:
+        yield "Yes."
+
+
+def test_the_beginning_is_the_body_in_reading_order_without_references_and_footnotes() -> None:
+    found = beginning(PAPER, 1000, words)
+    text = found.turns[1].text
+    order = [
+        "Paper: A Graph",
+        "## Abstract",
+        "We build",
+        "## Related Work",
+        "Figure 1",
+        "## Results",
+        "280M",
+        "Graphs are",
+    ]
+    assert [text.index(part) for part in order] == sorted(text.index(part) for part in order)
+    assert "Smith" not in text
+    assert "footnote" not in text
+    assert found.left_out == ()
+
+
+def test_the_page_reached_follows_the_share_that_was_read() -> None:
+    found = beginning(PAPER, 1000, words)
+    pages = [found.page(Prefill(done, 100, 0)) for done in range(0, 101, 10)]
+    assert pages == sorted(pages)
+    assert (pages[0], pages[-1]) == (1, 4)
+
+
+def test_a_paper_longer_than_the_budget_keeps_what_matters_and_says_what_it_left_out() -> None:
+    found = beginning(PAPER, 50, words)
+    text = found.turns[1].text
+    assert "We build a graph." in text
+    assert "It has 280M nodes." in text
+    assert "Graphs are good." in text
+    assert "Others built trees." not in text
+    assert found.left_out == ("Related Work",)
+    assert words(text) <= 60
+
+
+def test_every_prompt_about_the_paper_goes_on_where_the_beginning_ends() -> None:
+    turns = beginning(PAPER, 1000, words).turns
+    history = (Turn("user", "How large?"), Turn("assistant", "280M."))
+    first = render_whole(turns, "How large?")
+    second = render_whole(turns, "多大？", history)
+    assert first[0] == second[0] == turns[0]
+    assert first[1].text == second[1].text == turns[1].text + "\n\nQuestion: How large?"
+    assert second[2:] == (history[1], Turn("user", "Question: 多大？\n\nAnswer in Chinese."))
+
+
+def test_a_paper_is_read_once_and_remembered() -> None:
+    assert isinstance(Reader(), Remembering)
+    reading = Reading(PAPER, Reader(), LIMIT)
+    reading.recall()
+    assert not reading.complete
+    list(reading.steps())
+    assert reading.complete
+
+    again = Reader()
+    recalled = Reading(PAPER, again, LIMIT)
+    recalled.recall()
+    assert recalled.complete
+    assert again.known == recalled.beginning.turns[1].text.split()
+    assert again.reads == 0
+
+
+def test_reading_that_was_stopped_goes_on_where_it_was() -> None:
+    reading = Reading(PAPER, Reader(), LIMIT)
+    steps = reading.steps()
+    for _ in range(5):
+        next(steps)
+    steps.close()
+    reading.keep()
+
+    later = Reading(PAPER, Reader(), LIMIT)
+    later.recall()
+    assert not later.complete
+    assert next(iter(later.steps())) == Prefill(6, later.reached.total, 5)
+
+
+def test_another_model_or_another_text_remembers_nothing() -> None:
+    list(Reading(PAPER, Reader(), LIMIT).steps())
+    other = Reader()
+    other.identity = "another build"
+    for reading in (Reading(PAPER, other, LIMIT), Reading(_paper(("A", [])), Reader(), LIMIT)):
+        reading.recall()
+        assert not reading.complete
+
+
+def test_a_flipped_byte_is_read_again_quietly() -> None:
+    list(Reading(PAPER, Reader(), LIMIT).steps())
+    (state,) = states.folder().glob("*.state")
+    state.write_bytes(b"X" + state.read_bytes()[1:])
+    reading = Reading(PAPER, Reader(), LIMIT)
+    reading.recall()
+    list(reading.steps())
+    assert reading.complete
+
+
+def test_a_state_that_the_engine_refuses_is_read_again() -> None:
+    list(Reading(PAPER, Reader(), LIMIT).steps())
+
+    class Refusing(Reader):
+        def restore(self, name: str, beginning: Sequence[Turn]) -> None:
+            raise ModelError("llama.cpp: invalid slot save file")
+
+    reading = Reading(PAPER, Refusing(), LIMIT)
+    reading.recall()
+    assert not reading.complete
+    assert list(states.folder().glob("*.state")) == []
+
+
+def test_a_question_holds_the_reading_after_the_piece_under_way() -> None:
+    model = Reader()
+    model.waits = True
+    reading = Reading(PAPER, model, LIMIT)
+    background = BackgroundReading(reading)
+    model.may_go_on.release(3)
+
+    def one_piece_later() -> None:
+        while not background._wanted.is_set():
+            pass
+        model.may_go_on.release()
+
+    threading.Thread(target=one_piece_later, daemon=True).start()
+    with background.aside():
+        known = len(model.known)
+        assert known <= 4
+        model.may_go_on.release(1000)
+        assert len(model.known) == known
+    for _ in range(1000):
+        if reading.complete:
+            break
+        threading.Event().wait(0.01)
+    background.close()
+    assert reading.complete
+
+
+def test_closing_in_the_middle_keeps_what_was_read() -> None:
+    model = Reader()
+    model.waits = True
+    background = BackgroundReading(Reading(PAPER, model, LIMIT))
+    model.may_go_on.release(5)
+    while len(model.known) < 5:
+        pass
+    threading.Timer(0.05, model.may_go_on.release, [1]).start()
+    background.close()
+    later = Reading(PAPER, Reader(), LIMIT)
+    later.recall()
+    assert 5 <= later.reached.done < later.reached.total
+
+
+def test_a_reading_that_fails_says_why_and_harms_nothing_else() -> None:
+    class Failing(Reader):
+        def read(self, beginning: Sequence[Turn]) -> Generator[Prefill, None, None]:
+            yield Prefill(1, 10, 0)
+            raise ModelError("the model stopped")
+
+    background = BackgroundReading(Reading(PAPER, Failing(), LIMIT))
+    background.close()
+    with background.aside():
+        assert background.failure is None or background.failure.message == "the model stopped"
+
+
+def test_a_paper_without_text_has_a_beginning() -> None:
+    assert beginning(_paper(), 10, words).turns[1].text.startswith("Paper: A Graph")
