@@ -142,7 +142,7 @@ def answering(paper: Path) -> Iterator[Row]:
 
 def engine(paper: Path) -> Iterator[Row]:
     """The engine against xllamacpp called directly: same prompt, same file, turn and turn about."""
-    from mozi_engine import catalog, prompts
+    from mozi_engine import catalog, prompts, states
     from mozi_engine.generation.llamacpp import LlamaCpp
     from mozi_engine.indexing import index
     from mozi_engine.retrieval.dense import Encoder
@@ -153,7 +153,7 @@ def engine(paper: Path) -> Iterator[Row]:
     evidence = indexed.retriever.search(FIRST, 2)
     settings = GenerationSettings(max_new_tokens=24)
     sides: dict[str, Side] = {
-        "mozi": through_mozi(LlamaCpp(file, name="mozi", context=4096), settings),
+        "mozi": through_mozi(LlamaCpp(file, name="mozi", context=4096, states=states.folder()), settings),
         "direct": directly(file, settings),
     }
     first: dict[str, list[float]] = {name: [] for name in sides}
@@ -181,13 +181,13 @@ def through_mozi(model: Generator, settings: GenerationSettings) -> Side:
     return side
 
 
-def directly(file: Path, settings: GenerationSettings) -> Side:
+def directly(file: Path, settings: GenerationSettings, context: int = 4096) -> Side:
     """The same, by xllamacpp's own server with its defaults, as its README calls it."""
     import xllamacpp
 
     params = xllamacpp.CommonParams()
     params.model.path = str(file)
-    params.n_ctx, params.n_parallel, params.verbosity = 4096, 1, -1
+    params.n_ctx, params.n_parallel, params.verbosity = context, 1, -1
     server = xllamacpp.Server(params)
 
     def side(messages: list[Turn]) -> tuple[float, float]:

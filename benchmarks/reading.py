@@ -1,0 +1,138 @@
+"""What reading a paper once is worth.
+
+    python benchmarks/reading.py examples/N18-3011.pdf …
+
+For each paper: how long the model reads it, what its memory takes on the disk, how long a reopening
+takes, and what a question costs before the reading (from passages), after it, and after a reopening;
+and the same last question through plain xllamacpp, which reads the paper for it. Needs the default
+model on the disk and a machine that does nothing else. Prints a Markdown table; takes minutes a paper.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+sys.path.insert(0, str(Path(__file__).parent))
+from chat import directly, machine
+
+from mozi_engine import catalog, prompts, states
+from mozi_engine.answering import Answerer, Done
+from mozi_engine.files import data_dir
+from mozi_engine.generation import engines
+from mozi_engine.indexing import Indexed, index
+from mozi_engine.reading import Reading
+from mozi_engine.retrieval.dense import Encoder
+from mozi_engine.settings import Settings
+from mozi_engine.types import GenerationSettings, Remembering, Timings
+
+QUESTIONS = ("What is the main contribution of the paper?", "Which datasets are used?")
+DECODING = GenerationSettings(max_new_tokens=48)
+
+
+class Row(NamedTuple):
+    """One paper's figures, as they are printed."""
+
+    paper: str
+    tokens: int
+    read: str
+    disk: str
+    reopen: str
+    before: str
+    after: str
+    reopened: str
+    plain: str
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("papers", type=Path, nargs="+")
+    parser.add_argument("--no-plain", action="store_true", help="leave out the run through plain xllamacpp")
+    options = parser.parse_args()
+    models = data_dir() / "models"
+    print(f"{machine()}\n\n| {' | '.join(Row._fields)} |\n|{'---|' * len(Row._fields)}")
+    with tempfile.TemporaryDirectory() as home:
+        Path(home, "data").mkdir()
+        Path(home, "data", "models").symlink_to(models)
+        os.environ["MOZI_HOME"] = home
+        for paper in options.papers:
+            print(f"| {' | '.join(map(str, measure(paper, plain=not options.no_plain)))} |", flush=True)
+
+
+def measure(paper: Path, *, plain: bool) -> Row:
+    """Read one paper, ask it before and after, and ask it again in a new engine."""
+    encoder = Encoder()
+    *_, indexed = index(paper, Settings(), encoder)
+    assert isinstance(indexed, Indexed)
+    model = load()
+    reading = Reading(indexed.paper, model, 10**10)
+    answerer = Answerer(indexed.paper, indexed.retriever, model, encoder.encode, 4, DECODING)
+    before = [ask(answerer, question) for question in QUESTIONS][-1]
+    began = time.perf_counter()
+    list(reading.steps())
+    read = time.perf_counter() - began
+    whole = Answerer(
+        indexed.paper, indexed.retriever, model, encoder.encode, 4, DECODING, reading.beginning.turns
+    )
+    after = [ask(whole, question) for question in QUESTIONS][-1]
+    del model, answerer, whole
+    model = load()
+    began = time.perf_counter()
+    again = Reading(indexed.paper, model, 10**10)
+    again.recall()
+    reopen = time.perf_counter() - began
+    turns = again.beginning.turns
+    reopened = ask(
+        Answerer(indexed.paper, indexed.retriever, model, encoder.encode, 4, DECODING, turns), QUESTIONS[1]
+    )
+    del model
+    plainly = "not run"
+    if plain:
+        file = catalog.path(catalog.find(Settings().model))
+        first, _ = directly(file, DECODING, context=Settings().context)(
+            list(prompts.render_whole(turns, QUESTIONS[1]))
+        )
+        plainly = f"{first:.1f} s"
+    size = sum(path.stat().st_size for path in states.folder().glob("*.state"))
+    states.evict(0)
+    tokens = again.reached.total
+    return Row(
+        f"{paper.name}, {indexed.paper.pages} pages",
+        tokens,
+        f"{read:.0f} s ({tokens / read:.0f} tokens/s)",
+        f"{size / 1e6:.0f} MB",
+        f"{reopen:.2f} s",
+        shown(before),
+        shown(after),
+        shown(reopened),
+        plainly,
+    )
+
+
+def load() -> Remembering:
+    """The default model, fresh."""
+    model = engines.load(Settings())
+    assert isinstance(model, Remembering)
+    return model
+
+
+def ask(answerer: Answerer, question: str) -> Timings:
+    """What one question cost."""
+    *_, done = answerer.answer(question)
+    assert isinstance(done, Done)
+    return done.answer.timings
+
+
+def shown(cost: Timings) -> str:
+    """First token and whole answer, in seconds."""
+    return f"{cost.ttft_ms / 1000:.1f} / {cost.total_ms / 1000:.1f} s"
+
+
+if __name__ == "__main__":
+    main()
