@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from mozi_engine import catalog
+from mozi_engine.settings import Settings
 from mozi_engine.types import Box, GenerationSettings, Passage, Prefill, Turn, Usage, Word
 from tests.command import mozi
 from tests.openai_server import OpenAIServer, running
@@ -46,6 +48,18 @@ def example_read(home: Path, _example_cache: Path) -> Path:
     """The example paper in a home that has read and embedded it before."""
     shutil.copytree(_example_cache, home / "cache")
     return EXAMPLE
+
+
+@pytest.fixture(scope="session")
+def model_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home of the tests' own that has the default model: the person's, fetched there once."""
+    spec = catalog.find(Settings().model)
+    for _ in catalog.pull(spec):
+        pass
+    home = tmp_path_factory.mktemp("with_model")
+    (home / "data").mkdir()
+    (home / "data" / "models").symlink_to(catalog.folder(spec).parent)
+    return home
 
 
 @pytest.fixture
