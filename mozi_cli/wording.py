@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mozi_engine.catalog_file import ModelSpec
+from mozi_engine.files import size
+from mozi_engine.paper.page import spell
 from mozi_engine.reading import Reading
 from mozi_engine.types import Answer, Citation, Evidence, Passage
 
@@ -46,8 +48,8 @@ def marked(answer: Answer) -> str:
         mark = f"[{places.index(_place(citation)) + 1}]"
         marks.setdefault(citation.sentence, []).append(mark)
     text = answer.text
-    for _, end in sorted(marks, reverse=True):
-        span = next(span for span in marks if span[1] == end)
+    for span in sorted(marks, reverse=True):
+        _, end = span
         text = f"{text[:end]} {''.join(marks[span])}{text[end:]}"
     return text
 
@@ -125,20 +127,13 @@ def summary(seconds: Sequence[float], model: str) -> str:
 
 def not_read(scanned: Sequence[int]) -> str:
     """Which pages are pictures, and what would read them."""
-    return f"not read: {_pages(scanned)} (scans without text); pip install 'mozi[ocr]' reads them"
-
-
-def _pages(numbers: Sequence[int]) -> str:
-    first, last = numbers[0], numbers[-1]
-    if len(numbers) == 1:
-        return f"page {first}"
-    contiguous = last - first == len(numbers) - 1
-    return f"pages {first}-{last}" if contiguous else "pages " + ", ".join(map(str, numbers))
+    return f"not read: {spell(scanned)} (scans without text); pip install 'mozi[ocr]' reads them"
 
 
 def fetching(spec: ModelSpec) -> str:
     """What is about to be downloaded, once."""
-    return f"fetching {spec.title} once ({spec.bytes / 1e9:.1f} GB, {spec.licence})"
+    told = ", ".join(filter(None, (size(spec.bytes) if spec.bytes else "", spec.licence)))
+    return f"fetching {spec.title} once" + (f" ({told})" if told else "")
 
 
 def left_out(titles: Sequence[str]) -> str:

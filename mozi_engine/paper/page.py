@@ -136,6 +136,19 @@ def garbled(text: str) -> bool:
     return len(_UNKNOWN.findall(text)) > 0.2 * len(text)
 
 
+def spell(numbers: Sequence[int]) -> str:
+    """Pages by number, in order, runs as ranges: "page 3", "pages 1-4, 7 and 9"."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][1] + 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    spelt = [str(a) if a == b else f"{a}-{b}" for a, b in runs]
+    listed = " and ".join([", ".join(spelt[:-1]), spelt[-1]] if len(spelt) > 1 else spelt)
+    return f"page {listed}" if len(numbers) == 1 else f"pages {listed}"
+
+
 def straighten(lines: Sequence[Line]) -> tuple[Line, ...]:
     """The lines top to bottom, with those that stand side by side made one."""
     rows: list[list[Line]] = []

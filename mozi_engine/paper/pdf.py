@@ -33,7 +33,17 @@ from mozi_engine.errors import PaperError, PasswordError  # noqa: E402
 from mozi_engine.paper import codec  # noqa: E402
 from mozi_engine.paper.assembling import assemble  # noqa: E402
 from mozi_engine.paper.opening import ocr_installed  # noqa: E402
-from mozi_engine.paper.page import Line, PageText, Printed, Role, clean, garbled, has_cjk, is_cjk  # noqa: E402
+from mozi_engine.paper.page import (  # noqa: E402
+    Line,
+    PageText,
+    Printed,
+    Role,
+    clean,
+    garbled,
+    has_cjk,
+    is_cjk,
+    spell,
+)
 from mozi_engine.paper.regions import LayoutBox, body_size, by_blocks, by_layout  # noqa: E402
 from mozi_engine.types import Box, Paper  # noqa: E402
 
@@ -116,21 +126,9 @@ def _check(pages: list[PageText], scans: list[int], ocr: bool) -> None:
     if any(page.lines for page in pages) or (scans and ocr):
         return
     if scans:
-        raise PaperError(f"{spell(scans)}, and nothing in them is text", "pip install 'mozi[ocr]'")
+        found = f"{spell(scans)} {'is a scan' if len(scans) == 1 else 'are scans'}"
+        raise PaperError(f"{found}, and no page holds text", "pip install 'mozi[ocr]'")
     raise PaperError("there is no text in this PDF", "nothing can be asked of it")
-
-
-def spell(scans: list[int]) -> str:
-    """The pages by number, runs as ranges: "pages 1-4 and 7 are scans"."""
-    runs: list[list[int]] = []
-    for page in scans:
-        if runs and page == runs[-1][1] + 1:
-            runs[-1][1] = page
-        else:
-            runs.append([page, page])
-    spelt = [str(a) if a == b else f"{a}-{b}" for a, b in runs]
-    listed = " and ".join([", ".join(spelt[:-1]), spelt[-1]] if len(spelt) > 1 else spelt)
-    return f"page {listed} is a scan" if len(scans) == 1 else f"pages {listed} are scans"
 
 
 def page_text(page: Any) -> PageText:

@@ -1,6 +1,7 @@
 import json
 
 from mozi_cli import records, wording
+from mozi_engine.catalog_file import ModelSpec
 from mozi_engine.types import Answer, Citation, Evidence, Timings
 from tests.conftest import passage
 
@@ -49,7 +50,15 @@ def test_a_quotation_is_shown_in_its_context() -> None:
 def test_pages_that_were_not_read_are_named_as_a_person_would() -> None:
     assert wording.not_read((3,)).startswith("not read: page 3 ")
     assert wording.not_read((2, 3, 4, 5)).startswith("not read: pages 2-5 ")
-    assert wording.not_read((2, 5)).startswith("not read: pages 2, 5 ")
+    assert wording.not_read((2, 5)).startswith("not read: pages 2 and 5 ")
+    assert wording.not_read((1, 2, 4, 7, 8)).startswith("not read: pages 1-2, 4 and 7-8 ")
+
+
+def test_a_model_of_which_little_is_known_is_still_announced() -> None:
+    known = ModelSpec("a", "A 4B", bytes=2_500_000_000, licence="MIT")
+    assert wording.fetching(known) == "fetching A 4B once (2.5 GB, MIT)"
+    assert wording.fetching(ModelSpec("a", "A 4B", licence="MIT")) == "fetching A 4B once (MIT)"
+    assert wording.fetching(ModelSpec("a", "A 4B")) == "fetching A 4B once"
 
 
 def test_the_record_quotes_to_the_letter() -> None:
