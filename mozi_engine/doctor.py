@@ -189,7 +189,7 @@ def _model(spec: ModelSpec, verify: bool) -> Check:
 def _caches() -> Check:
     sizes = [
         f"{name} {files.size(files.weight(files.cache_dir() / name))}"
-        for name in ("papers", "embeddings", "downloads")
+        for name in ("papers", "embeddings", "downloads", "states")
     ]
     return Check("caches", "ok", f"{', '.join(sizes)} in {files.cache_dir()} (may be deleted at any time)")
 
