@@ -41,5 +41,10 @@ def _remote(settings: Settings) -> Generator:
         raise SettingsError(
             "the remote engine needs an address", hint="--base-url http://127.0.0.1:11434/v1, for Ollama"
         )
-    key = os.environ.get("MOZI_API_KEY") or os.environ.get("OPENAI_API_KEY") or ""
-    return Remote(settings.base_url, name=settings.model, key=key)
+    return Remote(settings.base_url, name=settings.model, key=key(settings.base_url))
+
+
+def key(base_url: str) -> str:
+    """The key for that server, from the environment; "" for none. OpenAI's own is shown to OpenAI only."""
+    own = os.environ.get("OPENAI_API_KEY", "") if base_url.startswith("https://api.openai.com/") else ""
+    return (os.environ.get("MOZI_API_KEY") or own).strip()

@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 
 from mozi_engine.errors import ServerError, SettingsError
+from mozi_engine.generation import engines
 from mozi_engine.generation.remote import Remote
 from mozi_engine.types import GenerationSettings, Turn, Usage
 from tests.openai_server import OpenAIServer, delta
@@ -114,3 +115,20 @@ def test_a_server_that_is_not_there_is_named(address: str) -> None:
     with pytest.raises(ServerError, match="no answer from") as caught:
         list(Remote(address, name="x").stream(ASK, GenerationSettings()))
     assert "--base-url" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("address", "sent"),
+    [
+        ("https://api.openai.com/v1", "theirs"),
+        ("http://127.0.0.1:11434/v1", ""),
+        ("https://api.openai.com.x/v1", ""),
+    ],
+)
+def test_openais_key_is_shown_to_openai_only(
+    monkeypatch: pytest.MonkeyPatch, address: str, sent: str
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "theirs\n")
+    assert engines.key(address) == sent
+    monkeypatch.setenv("MOZI_API_KEY", "mine")
+    assert engines.key(address) == "mine"
