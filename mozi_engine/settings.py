@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import os
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -14,6 +15,7 @@ from mozi_engine.errors import SettingsError
 from mozi_engine.files import config_dir
 
 ENGINES = ("llamacpp", "remote")
+_MAY_BE_ZERO = ("threads", "states_gigabytes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +83,10 @@ def _check(place: str, name: str, value: Any, kind: type) -> None:
         raise SettingsError(f"{place} = {value!r} is not {_a(kind)}", hint=f"give {_a(kind)}")
     if name == "engine" and value not in ENGINES:
         raise SettingsError(f"{place} = {value!r}", hint=f"one of {', '.join(ENGINES)}")
-    if isinstance(value, int | float) and value < 0:
-        raise SettingsError(f"{place} = {value!r} is negative", hint="give zero or more")
+    zero = name in _MAY_BE_ZERO
+    if isinstance(value, int | float) and not (0 < value < math.inf or (zero and value == 0)):
+        hint = "give zero or more" if zero else "give more than zero"
+        raise SettingsError(f"{place} = {value!r} is out of range", hint=hint)
 
 
 def _a(kind: type) -> str:
