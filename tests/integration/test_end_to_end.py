@@ -34,7 +34,7 @@ def answers(model_home: Path, _example_cache: Path) -> list[dict[str, Any]]:
             environment.setenv(way, "http://127.0.0.1:1")
             environment.setenv(way.lower(), "http://127.0.0.1:1")
         asked = "\n".join(QUESTIONS)
-        ran = mozi("chat", "--paper", EXAMPLE, "--json", "-k", 2, stdin=asked, timeout=500)
+        ran = mozi("chat", "--paper", EXAMPLE, "--json", "-k", 1, stdin=asked, timeout=500)
     assert (ran.returncode, ran.stderr) == (0, "")
     return [json.loads(line) for line in ran.stdout.splitlines()]
 
