@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -20,26 +22,43 @@ def context_length(path: Path) -> int:
 
     Raises ModelError unless the file can be read and begins as GGUF does.
     """
+    return max(_numbers(path).get("context_length", 0), 0)
+
+
+def state_bytes(path: Path) -> int:
+    """The memory that a token of context takes, in bytes: 16-bit keys and values in every layer.
+
+    0 where the file does not tell. Raises ModelError like `context_length`.
+    """
+    numbers = _numbers(path)
+    heads = max(numbers.get("attention.head_count", 0), 1)
+    keys = numbers.get("attention.key_length", numbers.get("embedding_length", 0) // heads)
+    values = numbers.get("attention.value_length", keys)
+    return 2 * numbers.get("block_count", 0) * numbers.get("attention.head_count_kv", heads) * (keys + values)
+
+
+def _numbers(path: Path) -> dict[str, int]:
+    """The model's own whole numbers, by their keys without the architecture's name."""
     try:
         with path.open("rb") as file:
             if file.read(len(MAGIC)) == MAGIC:
-                return _context(file)
+                return dict(_entries(file))
     except OSError as error:
         raise ModelError(f"cannot read {path}: {error.strerror}", hint="check its permissions") from error
     raise ModelError(f"{path} is not a GGUF model", hint="mozi reads GGUF files, as llama.cpp does")
 
 
-def _context(file: IO[bytes]) -> int:
-    try:
+def _entries(file: IO[bytes]) -> Iterator[tuple[str, int]]:
+    """As far as the header is whole; the tokenizer, which comes last, is long and of no interest."""
+    with suppress(struct.error, KeyError, ValueError, RecursionError):
         _version, _tensors, count = struct.unpack("<IQQ", file.read(20))
         for _ in range(count):
-            key = _text(file)
+            key = _text(file).decode("utf-8")
+            if key.startswith("tokenizer."):
+                return
             value = _value(file, _number(file, "I"))
-            if key.endswith(b".context_length") and isinstance(value, int):
-                return max(value, 0)
-    except (struct.error, KeyError, ValueError, RecursionError):  # the header is damaged
-        return 0
-    return 0
+            if isinstance(value, int):
+                yield key.partition(".")[2], value
 
 
 def _number(file: IO[bytes], kind: str) -> int:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 
-from mozi_engine import catalog, states
+import psutil
+
+from mozi_engine import catalog, files, gguf, states
 from mozi_engine.errors import ModelError, SettingsError
 from mozi_engine.settings import Settings
 from mozi_engine.types import Generator
+
+_LEAST = 2048  # tokens of context: a few passages, a question and its answer
 
 
 def load(settings: Settings) -> Generator:
@@ -24,14 +28,31 @@ def load(settings: Settings) -> Generator:
     # Here, so that a remote engine runs where llama.cpp does not, and the other way round.
     from mozi_engine.generation.llamacpp import LlamaCpp
 
+    path = catalog.path(spec)
+    free = psutil.virtual_memory().available - path.stat().st_size
     return LlamaCpp(
-        catalog.path(spec),
+        path,
         name=spec.name,
         digest=spec.sha256,
-        context=min(settings.context, spec.context),
+        context=affordable(min(settings.context, spec.context), gguf.state_bytes(path), free),
         threads=settings.threads,
         states=states.folder(),
     )
+
+
+def affordable(context: int, token_bytes: int, free_bytes: int) -> int:
+    """As much of the context, in tokens, as its state finds memory for; counted before it is taken.
+
+    Raises ModelError when that is too little to answer from.
+    """
+    tokens = min(context, max(free_bytes, 0) // token_bytes) if token_bytes else context
+    if tokens < min(context, _LEAST):
+        short = files.size(_LEAST * token_bytes - free_bytes)
+        raise ModelError(
+            f"the model needs {short} more memory than is free",
+            hint="close other programs, or take a smaller model: mozi models list",
+        )
+    return tokens
 
 
 def _remote(settings: Settings) -> Generator:
