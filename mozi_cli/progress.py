@@ -69,12 +69,12 @@ def _columns(event: Progress) -> tuple[ProgressColumn, ...]:
 
 def _lines(label: str, stage: Iterator[Progress], console: Console) -> None:
     first = next(stage)
-    began, said = time.monotonic(), -EVERY
+    began, said, finished = time.monotonic(), -EVERY, False
     for event in chain([first], stage):
-        seconds = time.monotonic() - began
-        if seconds - said >= EVERY or event.done == event.total:
+        seconds, ends = time.monotonic() - began, event.done == event.total
+        if seconds - said >= EVERY or (ends and not finished):
             console.print(f"{label}: {_line(event, first.done, seconds)}", soft_wrap=True)
-            said = seconds
+            said, finished = seconds, ends
 
 
 def _line(event: Progress, start: int, seconds: float) -> str:

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import cast
+from collections.abc import Sequence
 
 import typer
 
 from mozi_cli import console, opening, wording
+from mozi_engine import files
 from mozi_engine import settings as user_settings
-from mozi_engine.errors import MoziError, SettingsError
+from mozi_engine.errors import DataError, PaperError, SettingsError
 from mozi_engine.generation import engines
+from mozi_engine.indexing import Indexed
 from mozi_engine.retrieval.dense import Encoder
 from mozi_engine.settings import Settings
-from mozi_engine.types import Generator, Remembering
+from mozi_engine.types import Generator
 
 
 def run(references: Sequence[str], password: str | None) -> None:
-    """Read every paper to its end; a paper that cannot be read is named, and the next one is read."""
+    """Read every paper to its end; one that cannot be opened is named, and the next one is read."""
     settings = user_settings.load()
     papers = [paper for reference in references for paper in _papers(reference)]
     if settings.engine != "llamacpp":
@@ -26,33 +26,47 @@ def run(references: Sequence[str], password: str | None) -> None:
             f"the {settings.engine} engine remembers papers itself",
             hint="engine = 'llamacpp' in settings.toml",
         )
-    opening.fetch_model(settings)
-    model, encoder, failed = engines.load(settings), Encoder(), 0
+    model: Generator | None = None
+    encoder, failed = Encoder(), 0
     for number, paper in enumerate(papers, start=1):
         console.note(f"{number} of {len(papers)}: {paper}")
         try:
-            _read(paper, model, encoder, settings, password)
-        except MoziError as error:
+            indexed = opening.paper(paper, settings, encoder, password)
+            # Only now: no model is fetched for what is no paper.
+            model = model or _model(settings)
+            _read(indexed, paper, model, settings)
+        except PaperError as error:
             console.failure(error)
             failed += 1
     if failed:
         raise typer.Exit(1)
 
 
-def _papers(reference: str) -> Iterator[str]:
-    """The PDFs of a folder, or the paper itself."""
-    folder = Path(reference).expanduser()
-    if folder.is_dir():
-        yield from map(str, sorted(folder.rglob("*.pdf")))
-    else:
-        yield reference
+def _papers(reference: str) -> list[str]:
+    """The PDFs of a folder, or the paper itself. Raises PaperError for a folder without any."""
+    folder = files.expanded(reference)
+    try:
+        found = sorted(folder.rglob("*.[pP][dD][fF]")) if folder.is_dir() else None
+    except OSError:  # no name for a file: opening it says so
+        found = None
+    if found is None:
+        return [reference]
+    if not found:
+        raise PaperError(f"there is no PDF in {folder}", "name a PDF, or a folder that holds some")
+    return [str(path) for path in found]
 
 
-def _read(
-    reference: str, model: Generator, encoder: Encoder, settings: Settings, password: str | None
-) -> None:
-    indexed = opening.paper(reference, settings, encoder, password)
-    reading = opening.reading(indexed, cast(Remembering, model), settings)
+def _model(settings: Settings) -> Generator:
+    opening.fetch_model(settings)
+    return engines.load(settings)
+
+
+def _read(indexed: Indexed, reference: str, model: Generator, settings: Settings) -> None:
+    name = indexed.paper.title or reference
+    reading = opening.reading(indexed, model, settings)
     if reading and not reading.complete:
         opening.read_on(reading, indexed.paper.pages)
-    console.note(wording.remembered(indexed.paper.title or reference))
+    if reading and not reading.remembered:
+        hint = "free some disk space, or raise states_gigabytes in settings.toml"
+        raise DataError(f"what the model read of {name} could not be kept", hint=hint)
+    console.note(wording.remembered(name))

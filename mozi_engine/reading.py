@@ -119,6 +119,11 @@ class Reading:
         """Whether the model knows the whole text."""
         return self.reached.done >= self.reached.total
 
+    @property
+    def remembered(self) -> bool:
+        """Whether all that was read lies on the disk."""
+        return self._kept >= self.reached.done
+
     def recall(self) -> None:
         """Take up what was remembered of this paper, if anything was."""
         state = states.find(self._name)

@@ -125,6 +125,12 @@ def test_progress_in_a_pipe_is_whole_lines_without_control_codes() -> None:
     assert "\x1b" not in out.getvalue()
 
 
+def test_the_end_is_told_once() -> None:
+    console = Console(file=(out := StringIO()))
+    progress.show((Progress("x", done, 8, "pages") for done in (1, 8, 8, 8)), console)
+    assert out.getvalue().splitlines() == ["x: 1 of 8 pages", "x: 8 of 8 pages"]
+
+
 def test_progress_on_a_terminal_has_a_bar_with_the_size() -> None:
     console = Console(file=(out := StringIO()), force_terminal=True, width=100)
     progress.show(events(), console)
