@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from pathlib import Path
 
 import pymupdf
@@ -96,9 +95,24 @@ def test_an_error_is_told_and_the_dialogue_goes_on(example_read: Path, openai: O
 def test_ctrl_c_at_the_prompt_leaves(example_read: Path, openai: OpenAIServer) -> None:
     with on_terminal(*dialogue(openai, example_read)) as terminal:
         terminal.until(PROMPT)
-        time.sleep(0.5)  # as long as a person takes: Python has printed the prompt, and now waits for keys
+        # Python sees a Ctrl-C that comes between its prompt and its wait for keys at the next key only.
+        terminal.type("\x03\r")
+        code, said = terminal.leave()
+        assert code == 0
+        assert "Traceback" not in said
+
+
+def test_ctrl_c_ends_a_command_that_only_had_questions_to_answer(
+    example_read: Path, openai: OpenAIServer
+) -> None:
+    openai.says_without_end("endless")
+    with on_terminal(*dialogue(openai, example_read), "--ask", HOW_MANY) as terminal:
+        terminal.until("endless endless")
         terminal.interrupt()
-        assert terminal.leave() == (0, "^C\n")
+        code, said = terminal.leave()
+        assert code != 0
+        assert "Traceback" not in said
+    assert openai.hung_up.wait(30)
 
 
 def test_a_password_is_asked_for_until_it_opens_the_paper(tmp_path: Path, openai: OpenAIServer) -> None:
