@@ -7,6 +7,7 @@ import os
 import psutil
 
 from mozi_engine import catalog, files, gguf, states
+from mozi_engine.catalog import ModelSpec
 from mozi_engine.errors import ModelError, SettingsError
 from mozi_engine.settings import Settings
 from mozi_engine.types import Generator
@@ -33,7 +34,7 @@ def load(settings: Settings) -> Generator:
     return LlamaCpp(
         path,
         name=spec.name,
-        digest=spec.sha256,
+        digest=digest(spec),
         context=affordable(min(settings.context, spec.context), gguf.state_bytes(path), free),
         threads=settings.threads,
         states=states.folder(),
@@ -53,6 +54,19 @@ def affordable(context: int, token_bytes: int, free_bytes: int) -> int:
             hint="close other programs, or take a smaller model: mozi models list",
         )
     return tokens
+
+
+def digest(spec: ModelSpec) -> str:
+    """What tells the model's file from any other: its sha256, or where it lies and when it was written.
+
+    A file that is only named by its path has no sha256, and hashing gigabytes at every start would cost
+    seconds; but what one file remembers of a paper must not be taken for another's.
+    """
+    if spec.sha256:
+        return spec.sha256
+    path = catalog.path(spec)
+    written = path.stat()
+    return f"{path} {written.st_size} {written.st_mtime_ns}"
 
 
 def _remote(settings: Settings) -> Generator:

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mozi_engine import gguf
+from mozi_engine import catalog, gguf
 from mozi_engine.errors import ModelError
+from mozi_engine.generation import engines
 from mozi_engine.generation.engines import affordable
 
 
@@ -57,3 +58,13 @@ def test_the_context_fits_the_memory_or_is_refused(context: int, token: int, fre
         tokens = affordable(context, token, free)
         assert 0 < tokens <= context
         assert tokens * token <= max(free, 0)
+
+
+def test_model_files_of_one_name_are_told_apart_though_none_was_hashed(tmp_path: Path) -> None:
+    digests = set()
+    for folder, content in (("a", b"GGUF one"), ("b", b"GGUF one"), ("a", b"GGUF another")):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        (tmp_path / folder / "model.gguf").write_bytes(content)
+        digests.add(engines.digest(catalog.find(str(tmp_path / folder / "model.gguf"))))
+    assert len(digests) == 3
+    assert engines.digest(spec := catalog.find("qwen3-4b")) == spec.sha256
