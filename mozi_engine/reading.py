@@ -12,7 +12,7 @@ from mozi_engine.errors import ModelError, MoziError
 from mozi_engine.types import Paper, Paragraph, Prefill, Remembering, Turn
 
 RESERVED = 3072  # tokens of the context kept free for the conversation, single passages and the answer
-_SAVED_EVERY = 2048  # tokens: what a killed process loses at most
+_SAVED_EVERY = 2048  # tokens: about what a killed process loses at most
 
 # When a paper is longer than the context, sections are read in this order; words are looked for in titles.
 _MATTERS = (
@@ -138,13 +138,21 @@ class Reading:
             self._kept = state.tokens
 
     def steps(self) -> Generator[Prefill, None, None]:
-        """Read on, a piece at a time, and remember it. Closed early, what was read is not lost."""
-        with closing(self._model.read(self.beginning.turns)) as pieces:
-            for self.reached in pieces:
-                yield self.reached
-                if self.reached.done - self._kept >= _SAVED_EVERY and not self.complete:
-                    self.keep()
-        self.keep()
+        """Read on, a piece at a time, and remember it. Closed early, what was read is not lost.
+
+        Raises ModelError when the model does not get on.
+        """
+        while not self.complete:
+            before = self.reached.done
+            with closing(self._model.read(self.beginning.turns)) as pieces:
+                for self.reached in pieces:
+                    yield self.reached
+                    # An engine writes its state down when it is at rest: the read is closed for that.
+                    if self.reached.done - before >= _SAVED_EVERY:
+                        break
+            if self.reached.done <= before:
+                raise ModelError("the model does not read on", hint="--engine remote asks another one")
+            self.keep()
 
     def keep(self) -> None:
         """Remember on the disk what was read so far."""
