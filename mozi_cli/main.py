@@ -129,6 +129,8 @@ def evidence(
 def main() -> None:
     """Run mozi. What went wrong outside the code is one line and a next step; exit code 1."""
     _write_any_language()
+    if sys.stdin is None:  # closed, as a service may have it: nothing is asked there
+        sys.stdin = io.TextIOWrapper(io.BytesIO())
     try:
         app()
     except MoziError as error:

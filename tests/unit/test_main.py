@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from mozi_engine import catalog, catalog_file
-from tests.command import mozi, refusal
+from tests.command import MOZI, mozi, refusal
 
 
 @pytest.fixture
@@ -38,3 +40,10 @@ def test_an_address_means_the_remote_engine(example_read: Path) -> None:
     message, hint = refusal(mozi("chat", "--paper", example_read, *asked))
     assert "no answer from http://127.0.0.1:1/v1" in message
     assert "--base-url" in hint
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a shell")
+def test_a_closed_stdin_asks_nothing(example_read: Path) -> None:
+    closed = ["sh", "-c", 'exec "$0" "$@" <&-', MOZI, "chat", "--paper", str(example_read)]
+    ran = subprocess.run([*closed, "--base-url", "http://127.0.0.1:1/v1"], capture_output=True, check=False)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, b"", b"")
