@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -51,8 +52,11 @@ def heading(question: str, *, first: bool) -> None:
 
 def ask() -> str | None:
     """The next question typed on the terminal; None when the person leaves."""
+    with suppress(ImportError):  # not on every platform
+        import readline  # noqa: F401  arrow keys and history in input()
+    stdout.print()
     try:
-        return input("\n> ")
+        return input("> ")
     except (EOFError, KeyboardInterrupt):
         stdout.print()
         return None

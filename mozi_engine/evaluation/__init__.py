@@ -1,0 +1,1 @@
+"""Measuring the way the field measures."""
