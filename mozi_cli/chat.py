@@ -5,27 +5,27 @@ from __future__ import annotations
 import io
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing, nullcontext
 from dataclasses import replace
-from typing import Any
 
 import typer
 
 from mozi_cli import console, opening, records, wording
 from mozi_engine import settings as user_settings
-from mozi_engine.answering import Answerer
+from mozi_engine.answering import Answerer, Event
 from mozi_engine.errors import MoziError
 from mozi_engine.questions import check
-from mozi_engine.reading import RESERVED, BackgroundReading, Reading, beginning
+from mozi_engine.reading import RESERVED, BackgroundReading, Reading, beginning, estimated_tokens
 from mozi_engine.retrieval.dense import Encoder
+from mozi_engine.settings import Settings
 from mozi_engine.types import GenerationSettings, Turn
 
 
 def run(
     paper: str,
     asked: Sequence[str],
-    changed: Mapping[str, Any],
+    settings: Settings,
     decoding: GenerationSettings,
     *,
     password: str | None,
@@ -34,10 +34,8 @@ def run(
 ) -> None:
     """Open the paper, load the model beside it, and answer what is asked.
 
-    `changed` holds the settings given on the command line; None leaves the user's own. `whole` answers
-    nothing before the model has read the whole paper.
+    `whole` answers nothing before the model has read the whole paper.
     """
-    settings = replace(user_settings.load(), **{k: v for k, v in changed.items() if v is not None})
     asked = [check(question) for question in asked]
     encoder = Encoder()
     started = time.perf_counter()
@@ -49,9 +47,9 @@ def run(
     reading = opening.reading(indexed, generator, settings)
     if whole and reading:
         opening.read_on(reading, indexed.paper.pages)
-    elif whole:  # a server reads the paper with the first question; a token is three characters or more
-        text = beginning(indexed.paper, settings.context - RESERVED, lambda text: len(text) // 3)
-        answerer = replace(answerer, beginning=text.turns)
+    elif whole:  # a server reads the paper with the first question
+        text = beginning(indexed.paper, settings.context - RESERVED, estimated_tokens)
+        answerer = replace(answerer, beginning=text.turns, abridged=bool(text.left_out))
     if not asked and sys.stdin.isatty():
         _converse(answerer, reading)
     else:
@@ -77,7 +75,8 @@ def _piped() -> Iterator[str]:
 def _informed(answerer: Answerer, reading: Reading | None) -> Answerer:
     """The answerer that knows the whole paper, once the model has read it."""
     if reading and reading.complete:
-        return replace(answerer, beginning=reading.beginning.turns)
+        text = reading.beginning
+        return replace(answerer, beginning=text.turns, abridged=bool(text.left_out))
     return answerer
 
 
@@ -105,21 +104,27 @@ def _converse(answerer: Answerer, reading: Reading | None) -> None:
     try:
         while (question := console.ask()) is not None:
             if question.strip():
-                aside: AbstractContextManager[object] = background.aside() if background else nullcontext()
-                with aside:
-                    history += _exchange(question, _informed(answerer, reading), history)
-                if reading and not reading.complete:
-                    console.note(wording.read_so_far(reading, answerer.paper.pages))
+                events = _taking_turns(_informed(answerer, reading).answer(question, history), background)
+                history += _exchange(question, events, answerer.generator.name)
+                if background and not background.reading.complete:
+                    console.note(wording.read_so_far(background, answerer.paper.pages))
     finally:
         if background:
             background.close()
 
 
-def _exchange(question: str, answerer: Answerer, history: Sequence[Turn]) -> list[Turn]:
-    """Answer one question of a dialogue; what was said, if it came to an answer."""
-    events = answerer.answer(question, history)
+def _taking_turns(
+    events: Generator[Event, None, None], background: BackgroundReading | None
+) -> Generator[Event, None, None]:
+    """The events, while the reading is held. Nothing is waited for before the first is asked for."""
+    with background.aside() if background else nullcontext(), closing(events):
+        yield from events
+
+
+def _exchange(question: str, events: Generator[Event, None, None], model: str) -> list[Turn]:
+    """Show the answer to one question of a dialogue; what was said, if it came to an answer."""
     try:
-        answer = console.show_answer(events, answerer.generator.name)
+        answer = console.show_answer(events, model)
     except KeyboardInterrupt:
         console.note("stopped")
     except MoziError as error:

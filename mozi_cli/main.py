@@ -5,11 +5,12 @@ from __future__ import annotations
 import io
 import os
 import sys
-from typing import Annotated, Literal
+from dataclasses import replace
+from typing import Annotated, Any, Literal
 
 import typer
 
-from mozi_cli import doctor, models
+from mozi_cli import doctor, evaluate, models
 from mozi_engine.errors import MoziError
 
 app = typer.Typer(
@@ -70,7 +71,7 @@ def chat(
     temperature: Annotated[float, typer.Option(min=0.0, max=2.0, help="0: always the likeliest.")] = 0.0,
     top_p: Annotated[float, typer.Option(min=0.0, max=1.0, help="Sample from this much likelihood.")] = 1.0,
     top_k: Annotated[int, typer.Option(min=0, help="Sample from this many words; 0: all.")] = 0,
-    seed: Annotated[int, typer.Option(min=0, help="The same seed samples the same answer.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="The seed of the sampling.")] = 0,
     whole: Annotated[bool, typer.Option("--whole", help="Let the model read the whole paper first.")] = False,
     max_tokens: Annotated[int, typer.Option(min=1, help="The longest answer, in tokens.")] = 256,
 ) -> None:
@@ -80,12 +81,14 @@ def chat(
     line from a pipe.
     """
     from mozi_cli import chat as command
+    from mozi_engine.settings import load
     from mozi_engine.types import GenerationSettings
 
-    decoding = GenerationSettings(temperature, top_p, top_k, max_tokens, seed)
     engine = engine or ("remote" if base_url else None)
-    changed = {"passages": passages, "model": model, "engine": engine, "base_url": base_url}
-    command.run(paper, ask or [], changed, decoding, password=password, as_json=json, whole=whole)
+    given: dict[str, Any] = {"passages": passages, "model": model, "engine": engine, "base_url": base_url}
+    settings = replace(load(), **{name: value for name, value in given.items() if value is not None})
+    decoding = GenerationSettings(temperature, top_p, top_k, max_tokens, seed)
+    command.run(paper, ask or [], settings, decoding, password=password, as_json=json, whole=whole)
 
 
 @app.command(
@@ -109,6 +112,7 @@ def read(
 
 
 app.add_typer(models.app, name="models")
+app.add_typer(evaluate.app, name="eval")
 app.command(epilog="Example: mozi doctor --network")(doctor.doctor)
 
 

@@ -35,7 +35,7 @@ def pull(name: Name) -> None:
     from mozi_engine import catalog
 
     spec = catalog.find(name)
-    progress.show(catalog.pull(spec))
+    progress.show(catalog.pull(spec), resumes=True)
     typer.echo(f"{name} is ready: {catalog.path(spec)}", err=True)
 
 

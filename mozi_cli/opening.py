@@ -16,7 +16,7 @@ from mozi_engine.errors import PasswordError
 from mozi_engine.generation import engines
 from mozi_engine.indexing import Indexed, index
 from mozi_engine.paper.source import locate
-from mozi_engine.reading import Reading
+from mozi_engine.reading import LEAST, RESERVED, Reading
 from mozi_engine.retrieval.dense import Encoder
 from mozi_engine.settings import Settings
 from mozi_engine.types import Generator, Progress, Remembering
@@ -35,9 +35,10 @@ def paper_and_model(
     """The same, while the model loads; fetched first where it is not on the disk."""
     events = _open(_locate(reference, settings), settings, encoder, password)
     fetch_model(settings)
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        generator = pool.submit(engines.load, settings)
-        indexed = _last(events)
+    pool = ThreadPoolExecutor(max_workers=1)
+    generator = pool.submit(engines.load, settings)
+    pool.shutdown(wait=False)  # should the paper fail, that is said at once
+    indexed = _last(events)
     return indexed, generator.result()
 
 
@@ -45,12 +46,12 @@ def fetch_model(settings: Settings) -> None:
     """Bring the model onto the disk, if it is one that runs here."""
     if settings.engine == "llamacpp" and not catalog.ready(spec := catalog.find(settings.model)):
         console.note(wording.fetching(spec))
-        progress.show(catalog.pull(spec))
+        progress.show(catalog.pull(spec), resumes=True)
 
 
 def reading(indexed: Indexed, generator: Generator, settings: Settings) -> Reading | None:
-    """What the model remembers of the paper; None where the engine cannot remember."""
-    if not isinstance(generator, Remembering):
+    """What the model remembers of the paper; None where it cannot remember, or its context holds no paper."""
+    if not isinstance(generator, Remembering) or generator.context < RESERVED + LEAST:
         return None
     found = Reading(indexed.paper, generator, int(settings.states_gigabytes * 1e9))
     found.recall()
@@ -68,7 +69,7 @@ def read_on(reading: Reading, pages: int) -> None:
             yield Progress("the model reads", page, pages, "pages")
 
     try:
-        progress.show(pages_read())
+        progress.show(pages_read(), resumes=True)
     finally:
         reading.keep()
 

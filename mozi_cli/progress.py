@@ -28,7 +28,7 @@ T = TypeVar("T")
 EVERY = 5.0  # seconds between two lines
 
 
-def show(events: Iterator[Progress | T], console: Console | None = None) -> list[T]:
+def show(events: Iterator[Progress | T], console: Console | None = None, *, resumes: bool = False) -> list[T]:
     """Follow the work to its end, and return what it made. Ctrl-C stops it, to be taken up again later."""
     console = console or Console(stderr=True, highlight=False, markup=False)
     follow = _bar if console.is_terminal else _lines
@@ -38,7 +38,7 @@ def show(events: Iterator[Progress | T], console: Console | None = None) -> list
             for label, stage in groupby(_progress(events, made), key=lambda event: event.label):
                 follow(label, stage, console)
         except KeyboardInterrupt:
-            console.print("stopped; the same command goes on from here")
+            console.print("stopped; the same command goes on from here" if resumes else "stopped")
             raise
     return made
 
@@ -62,7 +62,7 @@ def _bar(label: str, stage: Iterator[Progress], console: Console) -> None:
 
 def _columns(event: Progress) -> tuple[ProgressColumn, ...]:
     text, bar = TextColumn("{task.description}", markup=False), BarColumn()
-    if event.unit == "pages":
+    if event.unit != "bytes":
         return text, bar, MofNCompleteColumn()
     return text, bar, DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn()
 
@@ -78,8 +78,8 @@ def _lines(label: str, stage: Iterator[Progress], console: Console) -> None:
 
 
 def _line(event: Progress, start: int, seconds: float) -> str:
-    if event.unit == "pages":
-        return f"{event.done} of {event.total or '?'} pages"
+    if event.unit != "bytes":
+        return f"{event.done} of {event.total or '?'} {event.unit}"
     rate = (event.done - start) / seconds if seconds > 0 else 0.0
     parts = [f"{size(event.done)} of {size(event.total) if event.total else '?'}"]
     if rate > 0:

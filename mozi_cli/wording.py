@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from mozi_engine.catalog_file import ModelSpec
 from mozi_engine.files import size
 from mozi_engine.paper.page import spell
-from mozi_engine.reading import Reading
+from mozi_engine.reading import BackgroundReading
 from mozi_engine.types import Answer, Citation, Evidence, Passage
 
 UNSUPPORTED = "[?]"
@@ -138,12 +138,14 @@ def fetching(spec: ModelSpec) -> str:
 
 def left_out(titles: Sequence[str]) -> str:
     """What of a long paper the model does not read."""
-    return f"longer than the context; answered from passages only: {', '.join(titles)}"
+    return f"longer than the context; known from passages only: {', '.join(titles)}"
 
 
-def read_so_far(reading: Reading, pages: int) -> str:
+def read_so_far(background: BackgroundReading, pages: int) -> str:
     """How far the model is, while answers still come from passages."""
-    page = reading.beginning.page(reading.reached)
+    if background.failure:
+        return f"answered from passages; the model stopped reading: {background.failure.message}"
+    page = background.reading.beginning.page(background.reading.reached)
     return f"answered from passages; the model is reading page {page} of {pages}"
 
 

@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Generator as EventStream
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 
 from mozi_engine import prompts, questions
@@ -27,15 +28,18 @@ from mozi_engine.types import (
 
 # What a model says, in so many words, when the passages do not hold the answer.
 _REFUSAL = re.compile(
-    r"not in the paper"
-    r"|(?:(?:is|are|was|were) not|isn't|aren't|does not|doesn't|do not|don't|did not|no) "
-    r"(?:\w+ ){0,3}?(?:mention|specif|stat|provid|say|contain|giv|describ|discuss|includ|information)"
-    r"|unanswerable|cannot be (?:answered|determined)"
+    r"\bnot (?:\w+ )?in the (?:given |provided )?(?:paper|passages?|text|context)\b"
+    r"|\b(?:paper|passages?|text|context|authors?) (?:do|does|did)(?: not|n't) (?:\w+ ){0,2}?"
+    r"(?:mention|specify|state|provide|say|contain|give|describe|discuss|include|report)\b"
+    r"|\b(?:is|are|was|were)(?: not|n't) (?:\w+ )?(?:mentioned|specified|stated|provided|reported)\b"
+    r"|\bthere is no (?:mention|information)\b"
+    r"|\bunanswerable\b|\bcannot be (?:answered|determined)\b"
     r"|(?:没有|未|并未|沒有)(?:明确)?(?:提及|提到|说明|給出|给出|提供|涉及|包含)|不在(?:论文|文)中",
     re.IGNORECASE,
 )
 _UNRELATED = 0.2  # an answer supported less than this does not come from the evidence
 _QUERY_TOKENS = 48
+_HISTORY = 3000  # characters of conversation that a prompt about the whole paper repeats at the most
 _REMEMBERED_TURNS = 4  # the last two exchanges are enough to understand "and the second one?"
 
 
@@ -76,6 +80,7 @@ class Answerer:
 
     `encode` embeds texts for citations; without it they are aligned by their words alone. Answers come
     from the whole paper where there is a `beginning`, which the generator has read; else from `passages`.
+    `abridged` says that the beginning leaves out a part of the paper.
     """
 
     paper: Paper
@@ -85,6 +90,7 @@ class Answerer:
     passages: int
     settings: GenerationSettings
     beginning: tuple[Turn, Turn] | None = None
+    abridged: bool = False
 
     def answer(self, question: str, history: Sequence[Turn] = ()) -> EventStream[Event, None, None]:
         """Events as they happen, Done last. Closing the iterator stops the generation.
@@ -113,32 +119,34 @@ class Answerer:
             return question
         prompt = prompts.render_standalone(history, question, spoken or "English")
         settings = replace(self.settings, temperature=0.0, max_new_tokens=_QUERY_TOKENS)
-        pieces = self.generator.stream(prompt, settings)
-        rewritten = "".join(piece for piece in pieces if isinstance(piece, str))
+        with closing(self.generator.stream(prompt, settings)) as pieces:
+            rewritten = "".join(piece for piece in pieces if isinstance(piece, str))
         return rewritten.strip().partition("\n")[0].strip() or question
 
     def _prompt(
         self, question: str, query: str, evidence: Sequence[Evidence], history: Sequence[Turn]
     ) -> Sequence[Turn]:
         if self.beginning:
-            return prompts.render_whole(self.beginning, question, history)
+            beyond = evidence if self.abridged else ()
+            return prompts.render_whole(self.beginning, question, _recent(history), beyond)
         return prompts.render(self.paper.title, evidence, question, query if query != question else "")
 
     def _generate(
         self, prompt: Sequence[Turn], timings: Timings, started: float
     ) -> EventStream[Event, None, tuple[str, Timings]]:
         text = ""
-        for piece in self.generator.stream(prompt, self.settings):
-            match piece:
-                case Usage(read, written):
-                    timings = replace(timings, prompt_tokens=read, completion_tokens=written)
-                case Prefill():
-                    yield piece
-                case str():
-                    if not text:
-                        timings = replace(timings, ttft_ms=_since(started))
-                    text += piece
-                    yield Token(piece)
+        with closing(self.generator.stream(prompt, self.settings)) as pieces:
+            for piece in pieces:
+                match piece:
+                    case Usage(read, written):
+                        timings = replace(timings, prompt_tokens=read, completion_tokens=written)
+                    case Prefill():
+                        yield piece
+                    case str():
+                        if not text:
+                            timings = replace(timings, ttft_ms=_since(started))
+                        text += piece
+                        yield Token(piece)
         return text.strip(), timings
 
     def _checked(self, text: str, query: str, evidence: tuple[Evidence, ...]) -> Answer:
@@ -155,6 +163,22 @@ class Answerer:
         citations = tuple(replace(c, evidence=kept.index(c.evidence)) for c in claims.citations)
         shown = tuple(candidates[i] for i in kept)
         return Answer(text, verdict, shown, citations, claims.uncited, claims.unverified, Timings())
+
+
+def _recent(history: Sequence[Turn]) -> Sequence[Turn]:
+    """The end of the conversation, as whole exchanges.
+
+    It loses half at a time when it grows too long: a prompt that dropped one exchange a question would have
+    nothing in common with the one before it.
+    """
+    start = size = 0
+    for end in range(0, len(history), 2):
+        size += sum(len(turn.text) for turn in history[end : end + 2])
+        if size > _HISTORY:
+            while size > _HISTORY // 2 and start < end:
+                size -= sum(len(turn.text) for turn in history[start : start + 2])
+                start += 2
+    return history[start:]
 
 
 def _joined(evidence: tuple[Evidence, ...], more: Sequence[Evidence]) -> tuple[Evidence, ...]:

@@ -72,7 +72,6 @@ class ModelSpec:
     sources: tuple[str, ...] = ()
     licence: str = ""
     context: int = 4096
-    template: str = ""
     verified: bool = False
     base: str = ""
     adapter: str = ""
@@ -198,7 +197,6 @@ _VALUES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "sources": (lambda value: isinstance(value, list) and all(map(_is_text, value)), "a list of texts"),
     "licence": (_is_text, "a text"),
     "context": (_is_count, "a whole number"),
-    "template": (_is_text, "a text"),
     "verified": (lambda value: isinstance(value, bool), "true or false"),
     "base": (_is_text, "a text"),
     "adapter": (_is_text, "a text"),

@@ -70,10 +70,11 @@ def cite(answer: str, question: str, evidence: Sequence[Evidence], encode: Encod
         return Alignment((), tuple(ranges), _unverified(answer, ()), 0.0)
     claims = [_Claim.of(answer[start:end], question) for start, end in ranges]
     cosines = _cosines(claims, windows, encode)
+    weight, topic = _weights(windows), _content(question)
     citations: list[Citation] = []
     best = 0.0
     for number, claim in enumerate(claims):
-        found, support = _sources(claim, question, windows, None if cosines is None else cosines[number])
+        found, support = _sources(claim, topic, windows, weight, None if cosines is None else cosines[number])
         best = max(best, support)
         if support >= SUPPORTED:
             citations += [Citation(ranges[number], w.evidence, w.start, w.end, support) for w in found]
@@ -132,11 +133,13 @@ def _cosines(
 
 
 def _sources(
-    claim: _Claim, question: str, windows: Sequence[_Window], cosines: NDArray[np.float32] | None
+    claim: _Claim,
+    topic: frozenset[str],
+    windows: Sequence[_Window],
+    weight: Callable[[str], float],
+    cosines: NDArray[np.float32] | None,
 ) -> tuple[list[_Window], float]:
     """The one or two windows that hold most of the claim, and their joint support in [0, 1]."""
-    weight = _weights(windows)
-    topic = _content(question)
 
     def support(held: frozenset[str], best: int) -> float:
         lexical = _share(claim.terms, held, weight)

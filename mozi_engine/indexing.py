@@ -9,7 +9,7 @@ from pathlib import Path
 from mozi_engine.paper.opening import LayoutProgress, LayoutRead, TextRead, read
 from mozi_engine.paper.passages import split
 from mozi_engine.retrieval.bm25 import Bm25
-from mozi_engine.retrieval.dense import Dense, Encoder, embed
+from mozi_engine.retrieval.dense import Dense, Encoder, embedding
 from mozi_engine.retrieval.hybrid import Hybrid
 from mozi_engine.settings import Settings
 from mozi_engine.types import Paper, Passage, Progress, Retriever
@@ -44,5 +44,9 @@ def index(
                 passages = split(paper)
                 words = Bm25(passages)
                 yield Indexed(paper, passages, words, "layout")
-                vectors = embed(paper.id, passages, encoder)
-                yield Indexed(paper, passages, Hybrid([words, Dense(passages, vectors, encoder)]), "dense")
+                for item in embedding(paper.id, passages, encoder):
+                    if isinstance(item, Progress):
+                        yield item
+                    else:
+                        both = Hybrid([words, Dense(passages, item, encoder)])
+                        yield Indexed(paper, passages, both, "dense")

@@ -73,13 +73,17 @@ def render_paper(title: str, text: str) -> tuple[Turn, Turn]:
     return Turn("system", WHOLE), Turn("user", f"Paper: {title}\n\n{text}")
 
 
-def render_whole(paper: tuple[Turn, Turn], question: str, history: Sequence[Turn] = ()) -> tuple[Turn, ...]:
+def render_whole(
+    paper: tuple[Turn, Turn], question: str, history: Sequence[Turn] = (), beyond: Sequence[Evidence] = ()
+) -> tuple[Turn, ...]:
     """The prompt that answers from the whole paper: `render_paper`'s turns, the conversation, the question.
 
     It continues the prompt of the conversation's last question, so that an engine has that state already.
+    `beyond` are passages to read with the question, for a paper that was too long to be read whole.
     """
     system, user = paper
     asked = [_asked(turn) for turn in (*history, Turn("user", question))]
+    asked[-1] = Turn("user", "\n\n".join([*map(_passage, beyond), asked[-1].text]))
     return system, Turn("user", f"{user.text}\n\n{asked[0].text}"), *asked[1:]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
@@ -12,7 +13,10 @@ from mozi_engine.errors import ModelError, MoziError
 from mozi_engine.types import Paper, Paragraph, Prefill, Remembering, Turn
 
 RESERVED = 3072  # tokens of the context kept free for the conversation, single passages and the answer
+LEAST = 1024  # tokens of a paper below which reading it whole is no help
 _SAVED_EVERY = 2048  # tokens: about what a killed process loses at most
+
+_UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
 # When a paper is longer than the context, sections are read in this order; words are looked for in titles.
 _MATTERS = (
@@ -42,7 +46,13 @@ class Beginning:
 
 
 def beginning(paper: Paper, budget: int, count: Callable[[str], int]) -> Beginning:
-    """The paper's title, abstract, body, captions and tables, within `budget` tokens, in reading order."""
+    """The paper's title, abstract, body, captions and tables, within `budget` tokens, in reading order.
+
+    Raises ModelError when the budget is too small for more than an abstract.
+    """
+    if budget < LEAST:
+        hint = f"raise `context` in settings.toml to {RESERVED + LEAST} or more"
+        raise ModelError("the model's context is too small to read a paper", hint)
     pieces = [
         (section.title, paragraph)
         for section in paper.sections
@@ -58,6 +68,12 @@ def beginning(paper: Paper, budget: int, count: Callable[[str], int]) -> Beginni
     turns = prompts.render_paper(paper.title, text.text)
     offset = len(turns[1].text) - len(text.text)
     return Beginning(turns, tuple((start + offset, page) for start, page in text.pages), tuple(left_out))
+
+
+def estimated_tokens(text: str) -> int:
+    """About how many tokens a text is to any model, rather too many: for servers that do not count."""
+    unspaced = len(_UNSPACED.findall(text))
+    return unspaced + (len(text) - unspaced) // 3
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,8 +54,8 @@ def find(name: str) -> State | None:
     if not whole:
         remove(name)
         return None
-    for path in (file(name), _record(name)):
-        os.utime(path)  # used now: the last to go
+    with suppress(OSError):
+        os.utime(file(name))  # used now: the last to go
     return state
 
 
@@ -88,14 +88,15 @@ def keep(name: str, write: Callable[[str], None], tokens: int, total: int, limit
 
 def evict(limit: int) -> None:
     """Remove what interrupted saves left, and the states used longest ago, down to `limit` bytes."""
-    size = 0
-    for path in sorted(folder().glob("*.state"), key=lambda path: path.stat().st_mtime, reverse=True):
-        size += path.stat().st_size
-        if size > limit or not _record(path.stem).exists():
-            remove(path.stem)
-    for path in folder().glob(".*.part"):
-        if time.time() - path.stat().st_mtime > _ABANDONED:
-            path.unlink(missing_ok=True)
+    with suppress(FileNotFoundError):  # another mozi may be doing the same
+        size = 0
+        for path in sorted(folder().glob("*.state"), key=lambda path: path.stat().st_mtime, reverse=True):
+            size += path.stat().st_size
+            if size > limit or not _record(path.stem).exists():
+                remove(path.stem)
+        for path in folder().glob(".*.part"):
+            if time.time() - path.stat().st_mtime > _ABANDONED:
+                path.unlink(missing_ok=True)
 
 
 def remove(name: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator as EventStream
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
@@ -190,12 +190,12 @@ class GenerationSettings:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Long work that is under way: `done` of `total` (None when unknown), in bytes or pages."""
+    """Long work that is under way: `done` of `total` (None when unknown), in the unit named."""
 
     label: str
     done: int
     total: int | None
-    unit: Literal["bytes", "pages"]
+    unit: Literal["bytes", "pages", "passages", "papers"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +230,7 @@ class Generator(Protocol):
 
     def stream(
         self, messages: Sequence[Turn], settings: GenerationSettings
-    ) -> Iterator[str | Prefill | Usage]:
+    ) -> EventStream[str | Prefill | Usage, None, None]:
         """Pieces of the reply as they come. Closing the iterator stops the generation."""
         ...
 

@@ -8,14 +8,14 @@ import queue
 import secrets
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
 import httpx
-import psutil
 
 from mozi_engine.errors import ModelError
+from mozi_engine.machine import cores
 from mozi_engine.types import GenerationSettings, Prefill, Turn, Usage
 
 # A thread of llama.cpp that waits for another spins, unless told not to before OpenMP is loaded. On a
@@ -32,6 +32,7 @@ _PAPER, _PASSAGES = 0, 1
 
 _END = "\n\n\u241c"  # what no paper says: where a beginning ends in the rendered prompt
 
+_AGAIN = "start mozi again; `mozi doctor` looks at memory and model"
 _Queue = queue.SimpleQueue["str | None"]  # None: the stream has ended
 _STREAMED = {
     "stream": True,
@@ -57,7 +58,7 @@ class LlamaCpp:
         self.states = states
         self.identity = f"{name} {digest} xllamacpp {xllamacpp.__version__} f16"
         key = secrets.token_urlsafe(32)
-        self._server = _serve(path, context, threads or psutil.cpu_count(logical=False) or 1, key, states)
+        self._server = _serve(path, context, threads or cores(), key, states)
         self._loopback = httpx.Client(
             base_url=self._server.listening_address,
             headers={"Authorization": f"Bearer {key}"},
@@ -68,7 +69,7 @@ class LlamaCpp:
 
     def stream(
         self, messages: Sequence[Turn], settings: GenerationSettings
-    ) -> Iterator[str | Prefill | Usage]:
+    ) -> Generator[str | Prefill | Usage, None, None]:
         """Progress of the prompt, then pieces of the reply, then the tokens used.
 
         What the prompt has in common with the one before it is not read again. Raises ModelError
@@ -116,17 +117,15 @@ class LlamaCpp:
 
     def _post(self, path: str, body: dict[str, Any]) -> Any:
         try:
-            response = self._loopback.post(path, json=body)
-        except httpx.HTTPError as error:
-            raise ModelError(f"llama.cpp does not answer: {error}") from error
-        answer = response.json()
+            answer = self._loopback.post(path, json=body).json()
+        except (httpx.HTTPError, ValueError) as error:
+            raise ModelError(f"llama.cpp does not answer: {error}", hint=_AGAIN) from error
         if "error" in answer:
-            raise ModelError(f"llama.cpp: {answer['error']['message']}")
+            raise ModelError(f"llama.cpp: {answer['error']['message']}", hint=_AGAIN)
         return answer
 
 
 def _serve(path: Path, context: int, threads: int, key: str, states: Path) -> Any:
-    states.mkdir(parents=True, exist_ok=True, mode=0o700)
     params = xllamacpp.CommonParams()
     params.model.path = str(path)
     params.n_ctx = context
@@ -141,7 +140,9 @@ def _serve(path: Path, context: int, threads: int, key: str, states: Path) -> An
     params.api_keys = [key]
     params.ui = params.endpoint_props = False
     params.endpoint_slots = True
-    params.slot_save_path = f"{states}{os.sep}"
+    with suppress(OSError):  # without the folder, nothing is remembered
+        states.mkdir(parents=True, exist_ok=True, mode=0o700)
+        params.slot_save_path = f"{states}{os.sep}"
     try:
         return xllamacpp.Server(params)
     except RuntimeError as error:
@@ -194,11 +195,12 @@ def _events(
 def _parse(chunk: str) -> Iterator[str | Prefill | Usage]:
     event = json.loads(chunk)
     if error := event.get("error"):
-        hint = "ask with fewer passages (-k), or raise `context` in settings.toml"
+        too_long = error.get("type") == "exceed_context_size_error"
+        hint = "ask with fewer passages (-k), or raise `context` in settings.toml" if too_long else _AGAIN
         raise ModelError(f"the model stopped: {error['message']}", hint=hint)
     if progress := event.get("prompt_progress"):
         yield Prefill(done=progress["processed"], total=progress["total"], cached=progress["cache"])
-    for choice in event["choices"]:
+    for choice in event.get("choices", ()):
         if text := choice.get("delta", {}).get("content"):
             yield text
     if usage := event.get("usage"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from typing import Any
 
 import httpx
@@ -26,7 +26,9 @@ class Remote:
         self._url = base_url.rstrip("/") + "/chat/completions"
         self._key = key
 
-    def stream(self, messages: Sequence[Turn], settings: GenerationSettings) -> Iterator[str | Usage]:
+    def stream(
+        self, messages: Sequence[Turn], settings: GenerationSettings
+    ) -> Generator[str | Usage, None, None]:
         """Pieces of the reply as the server sends them, then the tokens used where it tells them.
 
         Raises ServerError when the server cannot be reached, refuses, or does not answer in the API's form,

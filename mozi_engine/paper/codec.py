@@ -11,9 +11,8 @@ from typing import Any
 
 from mozi_engine.types import Box, Paper, Paragraph, Section, Word
 
-VERSION = (
-    1  # raise it when reading a PDF gives something else than before: older cache entries are then rebuilt
-)
+# Raise it when reading a PDF gives something else than before: older cache entries are then rebuilt.
+VERSION = 1
 
 
 def encode(paper: Paper) -> str:

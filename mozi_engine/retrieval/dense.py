@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import os
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from functools import cached_property, partial
@@ -18,7 +17,8 @@ from tokenizers import Encoding, Tokenizer
 
 from mozi_engine.errors import DataError
 from mozi_engine.files import atomic, cache_dir
-from mozi_engine.types import Evidence, Passage
+from mozi_engine.machine import cores
+from mozi_engine.types import Evidence, Passage, Progress
 
 Vectors = NDArray[np.float32]
 
@@ -35,7 +35,7 @@ class Encoder:
     width = 384
 
     def __init__(self, threads: int = 0) -> None:
-        self._threads = threads or os.cpu_count() or 1
+        self._threads = threads or cores()
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """One unit vector a text, shape (n, 384)."""
@@ -71,31 +71,32 @@ def _encoder_file(name: str) -> bytes:
     return package_files("mozi_engine.retrieval").joinpath("encoder", name).read_bytes()
 
 
-def embed(
-    paper_id: str,
-    passages: Sequence[Passage],
-    encoder: Encoder,
-    report: Callable[[int, int], object] | None = None,
-) -> Vectors:
-    """The passages' vectors, shape (n, 384), from the cache where it has them.
+def embed(paper_id: str, passages: Sequence[Passage], encoder: Encoder) -> Vectors:
+    """The passages' vectors, shape (n, 384), from the cache where it has them."""
+    *_, vectors = embedding(paper_id, passages, encoder)
+    assert not isinstance(vectors, Progress)  # noqa: S101  embedding's promise, for the type checker
+    return vectors
 
-    `report(done, total)` is called after every passage; what it raises stops the work. A damaged
-    cache entry is made again; a cache that cannot be written to is done without.
+
+def embedding(paper_id: str, passages: Sequence[Passage], encoder: Encoder) -> Iterator[Progress | Vectors]:
+    """The same, after Progress for every passage; the last item is the vectors.
+
+    A damaged cache entry is made again; a cache that cannot be written to is done without.
     """
     texts = [f"{p.section}: {p.text}" if p.section else p.text for p in passages]
     entry = _entry(paper_id, texts, encoder)
     vectors = _cached(entry, len(texts), encoder.width)
     if vectors is not None:
-        return vectors
+        yield vectors
+        return
     vectors = np.zeros((len(texts), encoder.width), np.float32)
     with closing(encoder.stream(texts)) as stream:
         for place, vector in enumerate(stream):
             vectors[place] = vector
-            if report:
-                report(place + 1, len(texts))
+            yield Progress("embedding", place + 1, len(texts), "passages")
     with suppress(DataError), atomic(entry) as file:
         file.write(vectors.tobytes())
-    return vectors
+    yield vectors
 
 
 def _entry(paper_id: str, texts: Sequence[str], encoder: Encoder) -> Path:

@@ -111,3 +111,65 @@ def test_an_empty_question_never_reaches_the_model() -> None:
 def test_a_question_that_shares_no_word_with_the_paper_still_gets_an_answer() -> None:
     answer = _ask("Xyzzy plugh?", "Not in the paper.")
     assert (answer.verdict, answer.evidence) == ("not_in_paper", ())
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "The dataset does not include test labels.",
+        "Our model is not state-of-the-art.",
+        "The loss is not specific to graphs.",
+        "Words are not given equal importance.",
+    ],
+)
+def test_a_negative_finding_is_an_answer_and_no_refusal(answer: str) -> None:
+    passages = [passage(answer, 0)]
+    done = list(
+        Answerer(PAPER, Bm25(passages), Scripted([answer]), None, 2, GenerationSettings()).answer(answer)
+    )[-1]
+    assert isinstance(done, Done)
+    assert done.answer.verdict == "answered"
+
+
+WHOLE = (Turn("system", "Answer."), Turn("user", "Paper: A Graph"))
+
+
+def _whole(model: Scripted, *, abridged: bool = False) -> Answerer:
+    return Answerer(PAPER, Bm25(PASSAGES), model, None, 1, GenerationSettings(), WHOLE, abridged)
+
+
+def test_from_the_whole_paper_the_answer_leads_to_passages_that_the_question_did_not() -> None:
+    model = Scripted(["The parser is trained on 1,200 labelled papers."])
+    done = list(_whole(model).answer("How large is the literature graph?"))[-1]
+    assert isinstance(done, Done)
+    assert [item.passage.index for item in done.answer.evidence] == [0, 1]
+    assert [citation.evidence for citation in done.answer.citations] == [1]
+    assert PASSAGES[0].text not in model.prompts[0][1].text
+
+
+def test_a_paper_read_in_part_is_asked_with_passages_beside_it() -> None:
+    model = Scripted(["280M."])
+    list(_whole(model, abridged=True).answer("How many nodes has the literature graph?"))
+    assert PASSAGES[0].text in model.prompts[0][1].text
+
+
+def test_a_follow_up_about_the_whole_paper_needs_no_rewriting() -> None:
+    model = Scripted(["1,200."])
+    history = (Turn("user", "How many nodes?"), Turn("assistant", "280M."))
+    events = list(_whole(model).answer("and papers?", history))
+    assert not any(isinstance(event, Searching) for event in events)
+    assert [turn.text for turn in model.prompts[0][2:]] == ["280M.", "Question: and papers?"]
+
+
+def test_a_long_conversation_forgets_its_beginning_rarely_and_by_whole_exchanges() -> None:
+    history: list[Turn] = []
+    beginnings = []
+    for number in range(60):
+        model = Scripted(["Yes."])
+        list(_whole(model).answer(f"Question {number}?", tuple(history)))
+        prompt = model.prompts[0]
+        assert sum(len(turn.text) for turn in prompt) < 4000
+        beginnings.append(prompt[1].text)
+        history += [Turn("user", f"Question {number}?"), Turn("assistant", "word " * 20)]
+    assert len(set(beginnings)) < 10
+    assert all("Question: Question" in text for text in beginnings)

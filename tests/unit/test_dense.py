@@ -3,13 +3,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Generator, Sequence
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
 
 from mozi_engine.retrieval import dense
-from mozi_engine.retrieval.dense import Dense, Encoder, Vectors, embed
-from mozi_engine.types import Passage
+from mozi_engine.retrieval.dense import Dense, Encoder, Vectors, embed, embedding
+from mozi_engine.types import Passage, Progress
 
 SENTENCES = [
     "What corpus was the parser trained on?",
@@ -125,17 +126,12 @@ def test_a_cache_that_cannot_be_written_is_done_without(home: Path, passages: li
 
 
 def test_progress_is_reported_and_can_stop_the_work(home: Path, passages: list[Passage]) -> None:
-    class Stopped(Exception):
-        pass
-
-    def stop(done: int, total: int) -> None:
-        raise Stopped(done, total)
-
-    seen: list[tuple[int, int]] = []
-    embed("paper", passages, Encoder(), report=lambda done, total: seen.append((done, total)))
-    assert seen == [(1, 3), (2, 3), (3, 3)]
-    with pytest.raises(Stopped):
-        embed("another", [*passages, *passages], Encoder(), report=stop)
+    *progress, vectors = embedding("paper", passages, Encoder())
+    assert [(p.done, p.total) for p in progress if isinstance(p, Progress)] == [(1, 3), (2, 3), (3, 3)]
+    assert np.array_equal(np.asarray(vectors), embed("paper", passages, Encoder()))
+    stopped = cast("Generator[object]", embedding("another", [*passages, *passages], Encoder()))
+    next(stopped)
+    stopped.close()
     assert len(entries(home)) == 1
 
 

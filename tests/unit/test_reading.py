@@ -1,10 +1,13 @@
 import threading
 from collections.abc import Generator, Iterator, Sequence
+from dataclasses import replace
+
+import pytest
 
 from mozi_engine import states
 from mozi_engine.errors import ModelError
 from mozi_engine.prompts import render_whole
-from mozi_engine.reading import RESERVED, BackgroundReading, Reading, beginning
+from mozi_engine.reading import LEAST, RESERVED, BackgroundReading, Reading, beginning, estimated_tokens
 from mozi_engine.types import (
     Box,
     GenerationSettings,
@@ -49,7 +52,7 @@ class Reader:
     """A model that reads a word at a time, and whose state is the words it has read."""
 
     name = identity = "reader"
-    context = RESERVED + 1000
+    context = RESERVED + 2000
 
     def __init__(self) -> None:
         self.states = states.folder()
@@ -85,7 +88,7 @@ class Reader:
 
 
 def test_the_beginning_is_the_body_in_reading_order_without_references_and_footnotes() -> None:
-    found = beginning(PAPER, 1000, words)
+    found = beginning(PAPER, 2000, words)
     text = found.turns[1].text
     order = [
         "Paper: A Graph",
@@ -104,25 +107,26 @@ def test_the_beginning_is_the_body_in_reading_order_without_references_and_footn
 
 
 def test_the_page_reached_follows_the_share_that_was_read() -> None:
-    found = beginning(PAPER, 1000, words)
+    found = beginning(PAPER, 2000, words)
     pages = [found.page(Prefill(done, 100, 0)) for done in range(0, 101, 10)]
     assert pages == sorted(pages)
     assert (pages[0], pages[-1]) == (1, 4)
 
 
 def test_a_paper_longer_than_the_budget_keeps_what_matters_and_says_what_it_left_out() -> None:
-    found = beginning(PAPER, 50, words)
+    long = "Others built trees. " * 400
+    paper = replace(PAPER, sections=(*PAPER.sections, Section("Related Trees", 1, (_paragraph(long, 5),))))
+    found = beginning(paper, 1100, words)
     text = found.turns[1].text
     assert "We build a graph." in text
     assert "It has 280M nodes." in text
     assert "Graphs are good." in text
-    assert "Others built trees." not in text
-    assert found.left_out == ("Related Work",)
-    assert words(text) <= 60
+    assert found.left_out == ("Related Trees",)
+    assert words(text) <= 1100
 
 
 def test_every_prompt_about_the_paper_goes_on_where_the_beginning_ends() -> None:
-    turns = beginning(PAPER, 1000, words).turns
+    turns = beginning(PAPER, 2000, words).turns
     history = (Turn("user", "How large?"), Turn("assistant", "280M."))
     first = render_whole(turns, "How large?")
     second = render_whole(turns, "多大？", history)
@@ -246,4 +250,15 @@ def test_a_reading_that_fails_says_why_and_harms_nothing_else() -> None:
 
 
 def test_a_paper_without_text_has_a_beginning() -> None:
-    assert beginning(_paper(), 10, words).turns[1].text.startswith("Paper: A Graph")
+    assert beginning(_paper(), 2000, words).turns[1].text.startswith("Paper: A Graph")
+
+
+def test_a_context_that_holds_no_paper_is_refused() -> None:
+    with pytest.raises(ModelError, match="too small") as caught:
+        beginning(PAPER, LEAST - 1, words)
+    assert "context" in caught.value.hint
+
+
+def test_chinese_is_counted_by_its_characters() -> None:
+    assert estimated_tokens("图有多少个节点") == 7
+    assert estimated_tokens("How many nodes") == 4
