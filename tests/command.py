@@ -31,4 +31,4 @@ def refusal(ran: subprocess.CompletedProcess[str]) -> tuple[str, str]:
     return message.removeprefix("mozi: "), hint.strip()
 
 
-PROGRESS = ("reading the layout: ", "downloading the paper: ")
+PROGRESS = ("reading the layout: ", "downloading the paper: ", "embedding: ")

@@ -1,0 +1,36 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.command import mozi, refusal
+from tests.unit.test_qasper import PAPERS
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    path = tmp_path / "qasper.json"
+    path.write_text(json.dumps(PAPERS | {"broken": {"title": 1}}), "utf-8")
+    return path
+
+
+def test_every_retriever_is_scored_and_broken_records_are_named(data: Path) -> None:
+    ran = mozi("eval", "retrieval", str(data), "--json")
+    assert ran.returncode == 0
+    records = [json.loads(line) for line in ran.stdout.splitlines()]
+    assert [record["retriever"] for record in records] == ["bm25", "dense", "hybrid"]
+    assert all(record["questions"] == 1 for record in records)
+    assert {"name": "MRR", "value": 1.0, "interval": [1.0, 1.0]} in records[0]["means"]
+    assert "skipped broken" in ran.stderr
+
+
+def test_an_unknown_retriever_is_wrong_usage(data: Path) -> None:
+    ran = mozi("eval", "retrieval", str(data), "--retriever", "bm52")
+    assert ran.returncode == 2
+    assert "bm25, dense, hybrid" in ran.stderr
+
+
+def test_a_file_that_is_not_there_is_one_line_and_a_hint() -> None:
+    message, hint = refusal(mozi("eval", "retrieval", "none.json"))
+    assert "none.json cannot be read" in message
+    assert "QASPER" in hint
