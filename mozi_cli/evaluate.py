@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from mozi_engine.evaluation.retrieval import Found, Mean
     from mozi_engine.retrieval.dense import Encoder
 
-app = typer.Typer(help="Measure retrieval the way the field measures it.", no_args_is_help=True)
+app = typer.Typer(
+    help="Measure retrieval the way the field measures it.", no_args_is_help=True, rich_markup_mode=None
+)
 
 
 @app.callback()

@@ -18,6 +18,7 @@ app = typer.Typer(
     help="Ask a paper. Answers with exact citations, on your own machine.",
     epilog='Start with: mozi chat --paper paper.pdf --ask "What data do they use?"',
     no_args_is_help=True,
+    rich_markup_mode=None,  # Rich would draw boxes around the help, and take longer than everything else
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -49,15 +50,19 @@ def _options(
 
 
 @app.command(
-    epilog="""Examples:\n
-    mozi chat --paper paper.pdf\n
-    mozi chat --paper arxiv:1805.02262 --ask "How large is the graph?" --ask "Who built it?"\n
-    mozi chat --paper paper.pdf --json < questions.txt\n
-    mozi chat --paper paper.pdf --engine remote --base-url http://127.0.0.1:11434/v1 --model qwen3"""
+    epilog="""\b
+Examples:
+  mozi chat --paper paper.pdf
+  mozi chat --paper arxiv:1805.02262 --ask "How large is the graph?"
+  mozi chat --paper paper.pdf --json < questions.txt
+  mozi chat --paper paper.pdf --base-url http://127.0.0.1:11434/v1 --model qwen3
+"""
 )
 def chat(
-    paper: Annotated[str, typer.Option("--paper", "-p", help=PAPER_HELP)],
-    ask: Annotated[list[str] | None, typer.Option("--ask", "-a", help="A question; repeatable.")] = None,
+    paper: Annotated[str, typer.Option("--paper", "-p", metavar="PAPER", help=PAPER_HELP)],
+    ask: Annotated[
+        list[str] | None, typer.Option("--ask", "-a", metavar="QUESTION", help="A question; repeatable.")
+    ] = None,
     json: JsonOption = False,
     passages: PassagesOption = None,
     model: Annotated[str | None, typer.Option(help="Its name, or a .gguf file.")] = None,
@@ -92,9 +97,11 @@ def chat(
 
 
 @app.command(
-    epilog="""Examples:\n
-    mozi read paper.pdf arxiv:1805.02262\n
-    mozi read ~/papers"""
+    epilog="""\b
+Examples:
+  mozi read paper.pdf arxiv:1805.02262
+  mozi read ~/papers
+"""
 )
 def read(
     papers: Annotated[
@@ -111,11 +118,6 @@ def read(
     command.run(papers, password)
 
 
-app.add_typer(models.app, name="models")
-app.add_typer(evaluate.app, name="eval")
-app.command(epilog="Example: mozi doctor --network")(doctor.doctor)
-
-
 @app.command(epilog='Example: mozi evidence paper.pdf "How large is the graph?" -k 3')
 def evidence(
     paper: Annotated[str, typer.Argument(help=PAPER_HELP)],
@@ -128,6 +130,11 @@ def evidence(
     from mozi_cli import chat as command
 
     command.show_evidence(paper, question, passages or 5, password=password, as_json=json)
+
+
+app.command(epilog="Example: mozi doctor --network")(doctor.doctor)
+app.add_typer(models.app, name="models")
+app.add_typer(evaluate.app, name="eval")
 
 
 def main() -> None:

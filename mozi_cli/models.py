@@ -9,7 +9,7 @@ import typer
 if TYPE_CHECKING:
     from mozi_engine.catalog import ModelSpec
 
-app = typer.Typer(help="List, fetch and remove models.", no_args_is_help=True)
+app = typer.Typer(help="List, fetch and remove models.", no_args_is_help=True, rich_markup_mode=None)
 
 Name = Annotated[str, typer.Argument(help="The model's name in `mozi models list`.")]
 
