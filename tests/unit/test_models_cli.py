@@ -150,6 +150,6 @@ def test_stopping_says_that_it_can_be_taken_up_and_closes_the_work() -> None:
 
     console = Console(file=(out := StringIO()))
     with pytest.raises(KeyboardInterrupt):
-        progress.show(work(), console)
+        progress.show(work(), console, resumes=True)
     assert "goes on from here" in out.getvalue()
     assert closed
