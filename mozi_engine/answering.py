@@ -155,11 +155,8 @@ class Answerer:
         if self.beginning:
             candidates = _joined(evidence, self.retriever.search(f"{query} {text}", self.passages))
         verdict, claims = _verdict(text, cite(text, query, candidates, self.encode))
-        kept = [
-            i
-            for i in range(len(candidates))
-            if i < len(evidence) or i in {c.evidence for c in claims.citations}
-        ]
+        cited = {citation.evidence for citation in claims.citations}
+        kept = [i for i in range(len(candidates)) if i < len(evidence) or i in cited]
         citations = tuple(replace(c, evidence=kept.index(c.evidence)) for c in claims.citations)
         shown = tuple(candidates[i] for i in kept)
         return Answer(text, verdict, shown, citations, claims.uncited, claims.unverified, Timings())
