@@ -10,11 +10,13 @@ import typer
 
 if TYPE_CHECKING:
     from mozi_engine.datasets.qasper import QasperPaper
+    from mozi_engine.evaluation.qasper import Score
     from mozi_engine.evaluation.retrieval import Found, Mean
     from mozi_engine.retrieval.dense import Encoder
+    from mozi_engine.settings import Settings
 
 app = typer.Typer(
-    help="Measure retrieval the way the field measures it.", no_args_is_help=True, rich_markup_mode=None
+    help="Measure retrieval and answers the way the field does.", no_args_is_help=True, rich_markup_mode=None
 )
 
 
@@ -45,6 +47,92 @@ def retrieval(
         found = _evaluate(papers, name, encoder)
         show = _print_json if json else _print_table
         show(name, found, engine.summary(found, seed))
+
+
+@app.command(epilog="Example: mozi eval qasper qasper-dev-v0.3.json dev.jsonl --evidence full --limit 50")
+def qasper(
+    data: Annotated[Path, typer.Argument(help="A QASPER file as published (.json or .json.gz).")],
+    predictions: Annotated[Path, typer.Argument(help="Where the answers are written, a line each.")],
+    evidence: Annotated[str, typer.Option(help="retrieved, full (the whole paper) or gold.")] = "retrieved",
+    passages: Annotated[int, typer.Option("--passages", "-k", min=1, max=20, help="How many.")] = 4,
+    limit: Annotated[int, typer.Option(min=0, help="The first so many questions; 0: all.")] = 0,
+    model: Annotated[str | None, typer.Option(help="Its name, or a .gguf file.")] = None,
+    base_url: Annotated[str | None, typer.Option(help="A server's address, with /v1.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="The report as one JSON object.")] = False,
+) -> None:
+    """Answer QASPER's questions, and score the answers by the official protocol.
+
+    Stopped, it goes on from there the next time; what is answered already is only scored again.
+    """
+    from mozi_engine.evaluation import qasper as engine
+
+    if evidence not in engine.EVIDENCE:
+        raise typer.BadParameter(f"{evidence}: one of {', '.join(engine.EVIDENCE)}")
+    papers = _first(_papers(data), limit)
+    known = engine.read(predictions)
+    if any(question.id not in known for paper in papers for question in paper.questions):
+        _predict(papers, predictions, evidence, passages, _settings(model, base_url))
+    scores = engine.report(papers, engine.read(predictions))
+    if json:
+        _print_scores_json(scores)
+    else:
+        _print_scores(scores, f"{predictions.name}, evidence {evidence}")
+
+
+def _settings(model: str | None, base_url: str | None) -> Settings:
+    from dataclasses import replace
+
+    from mozi_engine.settings import load
+
+    settings = load()
+    if base_url:
+        settings = replace(settings, engine="remote", base_url=base_url)
+    return replace(settings, model=model) if model else settings
+
+
+def _first(papers: Sequence[QasperPaper], limit: int) -> list[QasperPaper]:
+    """The papers of the first `limit` questions, with those questions alone."""
+    from dataclasses import replace
+
+    found, left = [], limit or sum(len(paper.questions) for paper in papers)
+    for paper in papers:
+        if questions := paper.questions[:left]:
+            found.append(replace(paper, questions=questions))
+            left -= len(questions)
+    return found
+
+
+def _predict(
+    papers: Sequence[QasperPaper], out: Path, evidence: str, passages: int, settings: Settings
+) -> None:
+    from mozi_cli import opening, progress
+    from mozi_engine.evaluation import qasper as engine
+    from mozi_engine.generation import engines
+    from mozi_engine.retrieval.dense import Encoder
+    from mozi_engine.types import GenerationSettings, Progress
+
+    opening.fetch_model(settings)
+    decoding = GenerationSettings(max_new_tokens=100)
+    asking = engine.Asking(engines.load(settings), Encoder(), evidence, passages, decoding)
+    total = sum(len(paper.questions) for paper in papers) - len(engine.read(out))
+
+    def work() -> Iterator[Progress]:
+        for number, _ in enumerate(engine.predict(papers, asking, out), start=1):
+            yield Progress("answering", number, total, "questions")
+
+    progress.show(work(), resumes=True)
+
+
+def _print_scores_json(scores: Sequence[Score]) -> None:
+    import json
+    from dataclasses import asdict
+
+    typer.echo(json.dumps([asdict(score) for score in scores], ensure_ascii=False))
+
+
+def _print_scores(scores: Sequence[Score], title: str) -> None:
+    rows = [(score.name, score.value, score.interval, str(score.questions)) for score in scores]
+    _print_rows(title, rows, "questions")
 
 
 def _papers(data: Path) -> list[QasperPaper]:
@@ -84,15 +172,20 @@ def _print_json(name: str, found: Sequence[Found], means: Sequence[Mean]) -> Non
 def _print_table(name: str, found: Sequence[Found], means: Sequence[Mean]) -> None:
     from statistics import median
 
+    rows = [(mean.name, mean.value, mean.interval, "") for mean in means]
+    milliseconds = median(item.milliseconds for item in found) if found else 0.0
+    _print_rows(f"{name}, {len(found)} questions, {milliseconds:.1f} ms each (median)", rows, "")
+
+
+def _print_rows(title: str, rows: Sequence[tuple[str, float, tuple[float, float], str]], last: str) -> None:
+    """Scores in percent with their 95% intervals, as a table."""
     from rich.table import Table
 
     from mozi_cli import console
 
-    table = Table(title=f"{name}, {len(found)} questions", title_justify="left")
-    for column in ("", "mean", "95% interval"):
-        table.add_column(column, justify="left" if not column else "right")
-    for mean in means:
-        low, high = mean.interval
-        table.add_row(mean.name, f"{mean.value * 100:.1f}", f"{low * 100:.1f} to {high * 100:.1f}")
-    table.add_row("ms a question (median)", f"{median(item.milliseconds for item in found):.1f}", "")
+    table = Table(title=title, title_justify="left")
+    for column in ("", "mean", "95% interval", last):
+        table.add_column(column, justify="left" if column == "" else "right")
+    for name, value, (low, high), more in rows:
+        table.add_row(name, f"{value * 100:.1f}", f"{low * 100:.1f} to {high * 100:.1f}", more)
     console.stdout.print(table)

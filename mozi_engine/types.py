@@ -195,7 +195,7 @@ class Progress:
     label: str
     done: int
     total: int | None
-    unit: Literal["bytes", "pages", "passages", "papers"]
+    unit: Literal["bytes", "pages", "passages", "papers", "questions"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mozi_engine.errors import DataError
-from mozi_engine.types import Passage
+from mozi_engine.types import Paper, Paragraph, Passage, Section
 
 AnswerType = Literal["extractive", "abstractive", "boolean", "none"]
 UNANSWERABLE = "Unanswerable"
@@ -137,3 +137,12 @@ def _text(value: Any) -> str:
 
 def _reason(error: Exception) -> str:
     return f"no {error}" if isinstance(error, KeyError) else str(error)
+
+
+def as_paper(paper: QasperPaper) -> Paper:
+    """The same paper as mozi reads one from a PDF, without places on pages."""
+    sections: dict[str, list[Paragraph]] = {}
+    for passage in paper.passages:
+        sections.setdefault(passage.section, []).append(Paragraph(passage.text, passage.kind, ()))
+    made = tuple(Section(title, 1, tuple(paragraphs)) for title, paragraphs in sections.items())
+    return Paper(paper.id, paper.title, made, (), 1)

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from tests.command import mozi, refusal
+from tests.openai_server import OpenAIServer
 from tests.unit.test_qasper import PAPERS
 
 
@@ -34,3 +35,23 @@ def test_a_file_that_is_not_there_is_one_line_and_a_hint() -> None:
     message, hint = refusal(mozi("eval", "retrieval", "none.json"))
     assert "none.json cannot be read" in message
     assert "QASPER" in hint
+
+
+def test_answers_are_predicted_once_and_scored_as_often_as_asked(
+    data: Path, tmp_path: Path, openai: OpenAIServer
+) -> None:
+    openai.says("SQuAD and NQ.")
+    out = tmp_path / "out.jsonl"
+    command = ("eval", "qasper", data, out, "--base-url", openai.url, "--model", "tiny", "--json")
+    first = mozi(*command)
+    assert first.returncode == 0, first.stderr
+    scores = {score["name"]: score for score in json.loads(first.stdout)}
+    assert scores["Answer-F1"]["questions"] == 1
+    assert scores["Answer-F1"]["value"] > 0.5
+    asked = len(openai.requests)
+    assert mozi(*command).stdout == first.stdout
+    assert len(openai.requests) == asked
+
+
+def test_an_unknown_kind_of_evidence_is_wrong_usage(data: Path, tmp_path: Path) -> None:
+    assert mozi("eval", "qasper", data, tmp_path / "out.jsonl", "--evidence", "some").returncode == 2
