@@ -26,7 +26,7 @@ from mozi_engine.types import GenerationSettings, Generator, Turn
 
 ROOT = Path(__file__).parent.parent
 MOZI = str(Path(sys.executable).with_name("mozi"))
-FIRST = "How many nodes does the literature graph have?"
+FIRST = "How many author nodes does the literature graph have?"
 SECOND = "Which F1 do the entity linking models reach?"
 HEAVY = ("numpy", "onnxruntime", "pymupdf", "xllamacpp", "textual")
 

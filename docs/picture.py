@@ -19,7 +19,7 @@ from rich.text import Text
 
 ROOT = Path(__file__).parent.parent
 WIDTH, HEIGHT = 96, 40
-QUESTIONS = ("How many nodes does the literature graph have?", "What is the capital of France?")
+QUESTIONS = ("How many author nodes does the literature graph have?", "Which GPU was used for training?")
 LIMIT = 600  # seconds
 
 
