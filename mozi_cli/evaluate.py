@@ -10,8 +10,8 @@ import typer
 
 if TYPE_CHECKING:
     from mozi_engine.datasets.qasper import QasperPaper
-    from mozi_engine.evaluation.qasper import Score
-    from mozi_engine.evaluation.retrieval import Found, Mean
+    from mozi_engine.evaluation.metrics import Score
+    from mozi_engine.evaluation.retrieval import Found
     from mozi_engine.retrieval.dense import Encoder
     from mozi_engine.settings import Settings
 
@@ -36,6 +36,8 @@ def retrieval(
 
     Every paper is embedded once and cached. Intervals are 95%, by bootstrap over questions.
     """
+    from statistics import median
+
     from mozi_engine.evaluation import retrieval as engine
     from mozi_engine.retrieval.dense import Encoder
 
@@ -45,8 +47,9 @@ def retrieval(
     papers, encoder = _papers(data), Encoder()
     for name in names:
         found = _evaluate(papers, name, encoder)
-        show = _print_json if json else _print_table
-        show(name, found, engine.summary(found, seed))
+        milliseconds = median([item.milliseconds for item in found] or [0.0])
+        title = f"{name}, {milliseconds:.1f} ms a question (median)"
+        _show(engine.summary(found, seed), title, json)
 
 
 @app.command(epilog="Example: mozi eval qasper qasper-dev-v0.3.json dev.jsonl --evidence full --limit 50")
@@ -73,10 +76,7 @@ def qasper(
     if any(question.id not in known for paper in papers for question in paper.questions):
         _predict(papers, predictions, evidence, passages, _settings(model, base_url))
     scores = engine.report(papers, engine.read(predictions))
-    if json:
-        _print_scores_json(scores)
-    else:
-        _print_scores(scores, f"{predictions.name}, evidence {evidence}")
+    _show(scores, f"{predictions.name}, evidence {evidence}", json)
 
 
 def _settings(model: str | None, base_url: str | None) -> Settings:
@@ -123,18 +123,6 @@ def _predict(
     progress.show(work(), resumes=True)
 
 
-def _print_scores_json(scores: Sequence[Score]) -> None:
-    import json
-    from dataclasses import asdict
-
-    typer.echo(json.dumps([asdict(score) for score in scores], ensure_ascii=False))
-
-
-def _print_scores(scores: Sequence[Score], title: str) -> None:
-    rows = [(score.name, score.value, score.interval, str(score.questions)) for score in scores]
-    _print_rows(title, rows, "questions")
-
-
 def _papers(data: Path) -> list[QasperPaper]:
     from mozi_cli import console
     from mozi_engine.datasets import qasper
@@ -161,31 +149,23 @@ def _evaluate(papers: Sequence[QasperPaper], name: str, encoder: Encoder) -> lis
     return progress.show(work())
 
 
-def _print_json(name: str, found: Sequence[Found], means: Sequence[Mean]) -> None:
-    import json
-    from dataclasses import asdict
+def _show(scores: Sequence[Score], title: str, as_json: bool) -> None:
+    """Scores in percent with their 95% intervals, as a table; or as one JSON object."""
+    if as_json:
+        import json
+        from dataclasses import asdict
 
-    record = {"retriever": name, "questions": len(found), "means": [asdict(mean) for mean in means]}
-    typer.echo(json.dumps(record, ensure_ascii=False))
-
-
-def _print_table(name: str, found: Sequence[Found], means: Sequence[Mean]) -> None:
-    from statistics import median
-
-    rows = [(mean.name, mean.value, mean.interval, "") for mean in means]
-    milliseconds = median(item.milliseconds for item in found) if found else 0.0
-    _print_rows(f"{name}, {len(found)} questions, {milliseconds:.1f} ms each (median)", rows, "")
-
-
-def _print_rows(title: str, rows: Sequence[tuple[str, float, tuple[float, float], str]], last: str) -> None:
-    """Scores in percent with their 95% intervals, as a table."""
+        record = {"title": title, "scores": [asdict(score) for score in scores]}
+        typer.echo(json.dumps(record, ensure_ascii=False))
+        return
     from rich.table import Table
 
     from mozi_cli import console
 
     table = Table(title=title, title_justify="left")
-    for column in ("", "mean", "95% interval", last):
-        table.add_column(column, justify="left" if column == "" else "right")
-    for name, value, (low, high), more in rows:
-        table.add_row(name, f"{value * 100:.1f}", f"{low * 100:.1f} to {high * 100:.1f}", more)
+    for column in ("", "mean", "95% interval", "questions"):
+        table.add_column(column, justify="right" if column else "left")
+    for score in scores:
+        low, high = (f"{bound * 100:.1f}" for bound in score.interval)
+        table.add_row(score.name, f"{score.value * 100:.1f}", f"{low} to {high}", str(score.questions))
     console.stdout.print(table)

@@ -6,15 +6,33 @@ Source: allenai/qasper-led-baseline, scripts/evaluator.py (Dasigi et al., 2021).
 from __future__ import annotations
 
 import re
+import statistics
 import string
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """A mean over questions in [0, 1], its 95% bootstrap interval, and how many questions."""
+
+    name: str
+    value: float
+    interval: tuple[float, float]
+    questions: int
+
+
+def score(name: str, values: Sequence[float], seed: int = 0) -> Score:
+    """The mean of one value a question; 0 of no questions."""
+    mean = statistics.fmean(values) if values else 0.0
+    return Score(name, mean, interval(values, seed=seed), len(values))
 
 
 def normalized(text: str) -> list[str]:

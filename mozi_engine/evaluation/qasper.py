@@ -7,7 +7,6 @@ again needs no model, and a run that was stopped goes on where it was.
 from __future__ import annotations
 
 import json
-import statistics
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -16,6 +15,7 @@ from mozi_engine.answering import Answerer, Done
 from mozi_engine.datasets.qasper import UNANSWERABLE, QasperPaper, Question, as_paper
 from mozi_engine.errors import DataError
 from mozi_engine.evaluation import metrics
+from mozi_engine.evaluation.metrics import Score, score
 from mozi_engine.evaluation.retrieval import builder
 from mozi_engine.reading import RESERVED, Reading, beginning, estimated_tokens
 from mozi_engine.retrieval.dense import Encoder
@@ -38,16 +38,6 @@ class Prediction:
     ttft_ms: float
     total_ms: float
     prompt_tokens: int
-
-
-@dataclass(frozen=True, slots=True)
-class Score:
-    """A mean over questions in [0, 1], its 95% bootstrap interval, and how many questions."""
-
-    name: str
-    value: float
-    interval: tuple[float, float]
-    questions: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,10 +161,10 @@ def report(papers: Sequence[QasperPaper], predictions: Mapping[str, Prediction])
     answers = {question.id: _best(question, predictions.get(question.id)) for question in asked}
     evidence = [_evidence_f1(question, predictions.get(question.id)) for question in asked]
     by_type = [
-        _score(f"Answer-F1, {kind}", [f1 for f1, best in answers.values() if best == kind])
+        score(f"Answer-F1, {kind}", [f1 for f1, best in answers.values() if best == kind])
         for kind in ("extractive", "abstractive", "boolean", "none")
     ]
-    overall = [_score("Answer-F1", [f1 for f1, _ in answers.values()]), _score("Evidence-F1", evidence)]
+    overall = [score("Answer-F1", [f1 for f1, _ in answers.values()]), score("Evidence-F1", evidence)]
     return [*overall, *by_type, *_answerability(asked, predictions)]
 
 
@@ -199,9 +189,4 @@ def _answerability(asked: Sequence[Question], predictions: Mapping[str, Predicti
     said = {key: p.predicted_answer == UNANSWERABLE for key, p in predictions.items() if key in truth}
     precision = [float(truth[key]) for key, refused in said.items() if refused]
     recall = [float(said[key]) for key, absent in truth.items() if absent and key in said]
-    return [_score("not in the paper, precision", precision), _score("not in the paper, recall", recall)]
-
-
-def _score(name: str, values: Sequence[float]) -> Score:
-    mean = statistics.fmean(values) if values else 0.0
-    return Score(name, mean, metrics.interval(values), len(values))
+    return [score("not in the paper, precision", precision), score("not in the paper, recall", recall)]

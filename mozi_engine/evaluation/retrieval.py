@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import statistics
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from mozi_engine.datasets.qasper import QasperPaper, Question
 from mozi_engine.evaluation import metrics
+from mozi_engine.evaluation.metrics import Score, score
 from mozi_engine.retrieval.bm25 import Bm25
 from mozi_engine.retrieval.dense import Dense, Encoder, embed
 from mozi_engine.retrieval.hybrid import Hybrid
@@ -33,15 +33,6 @@ class Found:
     reciprocal_rank: float
     ndcg: float  # at ten
     milliseconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Mean:
-    """A mean over questions and its 95% interval."""
-
-    name: str
-    value: float
-    interval: tuple[float, float]
 
 
 def builder(name: str, encoder: Encoder) -> Build:
@@ -81,15 +72,11 @@ def _found(question: Question, retriever: Retriever) -> Found:
     )
 
 
-def summary(found: Sequence[Found], seed: int = 0) -> list[Mean]:
+def summary(found: Sequence[Found], seed: int = 0) -> list[Score]:
     """Means over the questions, with bootstrap intervals."""
     columns = {f"Evidence-F1 at {k}": [item.evidence_f1[i] for item in found] for i, k in enumerate(TOP)}
     columns["Evidence-F1, oracle cutoff"] = [item.oracle_f1 for item in found]
     columns["recall at 5"] = [item.recall for item in found]
     columns["MRR"] = [item.reciprocal_rank for item in found]
     columns["nDCG at 10"] = [item.ndcg for item in found]
-    return [
-        Mean(name, statistics.fmean(values), metrics.interval(values, seed=seed))
-        for name, values in columns.items()
-        if values
-    ]
+    return [score(name, values, seed) for name, values in columns.items()]
