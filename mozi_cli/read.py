@@ -9,8 +9,9 @@ import typer
 from mozi_cli import console, opening, wording
 from mozi_engine import files
 from mozi_engine import settings as user_settings
-from mozi_engine.errors import DataError, PaperError, SettingsError
+from mozi_engine.errors import DataError, ModelError, PaperError, SettingsError
 from mozi_engine.generation import engines
+from mozi_engine.reading import LEAST, RESERVED
 from mozi_engine.indexing import Indexed
 from mozi_engine.retrieval.dense import Encoder
 from mozi_engine.settings import Settings
@@ -64,9 +65,12 @@ def _model(settings: Settings) -> Generator:
 def _read(indexed: Indexed, reference: str, model: Generator, settings: Settings) -> None:
     name = indexed.paper.title or reference
     reading = opening.reading(indexed, model, settings)
-    if reading and not reading.complete:
+    if reading is None:
+        hint = f"raise `context` in settings.toml to {RESERVED + LEAST} or more, or free some memory"
+        raise ModelError("the model's context is too small to read a paper", hint)
+    if not reading.complete:
         opening.read_on(reading, indexed.paper.pages)
-    if reading and not reading.remembered:
+    if not reading.remembered:
         hint = "free some disk space, or raise states_gigabytes in settings.toml"
         raise DataError(f"what the model read of {name} could not be kept", hint=hint)
     console.note(wording.remembered(name))
