@@ -11,8 +11,8 @@ from mozi_engine import files
 from mozi_engine import settings as user_settings
 from mozi_engine.errors import DataError, ModelError, PaperError, SettingsError
 from mozi_engine.generation import engines
-from mozi_engine.reading import LEAST, RESERVED
 from mozi_engine.indexing import Indexed
+from mozi_engine.reading import LEAST, RESERVED
 from mozi_engine.retrieval.dense import Encoder
 from mozi_engine.settings import Settings
 from mozi_engine.types import Generator
