@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 import time
 from collections.abc import Generator, Iterable, Iterator, Sequence
@@ -13,7 +14,7 @@ import typer
 
 from mozi_cli import console, opening, records, wording
 from mozi_engine import settings as user_settings
-from mozi_engine.answering import Answerer, Event
+from mozi_engine.answering import Answerer, Done, Event
 from mozi_engine.errors import MoziError
 from mozi_engine.questions import check
 from mozi_engine.reading import RESERVED, BackgroundReading, Reading, beginning, estimated_tokens
@@ -94,7 +95,7 @@ def _answer_all(asked: Iterable[str], answerer: Answerer, read_ms: float, *, as_
 
 
 def _converse(answerer: Answerer, reading: Reading | None) -> None:
-    """A dialogue on the terminal: Ctrl-C stops an answer, Ctrl-D (or Ctrl-C at the prompt) leaves.
+    """A dialogue on the terminal: Ctrl-C stops an answer or drops a line, Ctrl-D leaves.
 
     Between questions the model reads the paper.
     """
@@ -110,15 +111,34 @@ def _converse(answerer: Answerer, reading: Reading | None) -> None:
                     console.note(wording.read_so_far(background, answerer.paper.pages))
     finally:
         if background:
-            background.close()
+            _leave(background)
+
+
+def _leave(background: BackgroundReading) -> None:
+    """Keep what was read. The model ends its batch first; who cannot wait for that loses the reading."""
+    if not background.reading.complete:
+        console.note("keeping what the model has read…")
+    try:
+        background.close()
+    except KeyboardInterrupt:
+        os._exit(130)  # an interpreter that is taken down around a working engine may crash
 
 
 def _taking_turns(
     events: Generator[Event, None, None], background: BackgroundReading | None
 ) -> Generator[Event, None, None]:
-    """The events, while the reading is held. Nothing is waited for before the first is asked for."""
+    """The events, while the reading is held; waiting for that is part of what the answer took."""
+    asked = time.perf_counter()
     with background.aside() if background else nullcontext(), closing(events):
-        yield from events
+        waited = (time.perf_counter() - asked) * 1000
+        for event in events:
+            yield _later(event, waited) if isinstance(event, Done) else event
+
+
+def _later(done: Done, waited: float) -> Done:
+    timings = done.answer.timings
+    timings = replace(timings, ttft_ms=timings.ttft_ms + waited, total_ms=timings.total_ms + waited)
+    return Done(replace(done.answer, timings=timings))
 
 
 def _exchange(question: str, events: Generator[Event, None, None], model: str) -> list[Turn]:

@@ -57,9 +57,12 @@ def ask() -> str | None:
     stdout.print()
     try:
         return input("> ")
-    except (EOFError, KeyboardInterrupt):
+    except EOFError:
         stdout.print()
         return None
+    except KeyboardInterrupt:  # as in a shell: the line is dropped, the session stays
+        note("\nCtrl-D leaves")
+        return ""
 
 
 def note(message: str) -> None:

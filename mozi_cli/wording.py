@@ -127,7 +127,7 @@ def summary(seconds: Sequence[float], model: str) -> str:
 
 def not_read(scanned: Sequence[int]) -> str:
     """Which pages are pictures, and what would read them."""
-    return f"not read: {spell(scanned)} (scans without text); pip install 'mozi[ocr]' reads them"
+    return f"not read: {spell(scanned)} (scans without text); pip install 'rapidocr>=3.9' lets mozi read them"
 
 
 def fetching(spec: ModelSpec) -> str:

@@ -40,7 +40,7 @@ _REFUSAL = re.compile(
 _UNRELATED = 0.2  # an answer supported less than this does not come from the evidence
 _QUERY_TOKENS = 48
 _HISTORY = 3000  # characters of conversation that a prompt about the whole paper repeats at the most
-_REMEMBERED_TURNS = 4  # the last two exchanges are enough to understand "and the second one?"
+_REMEMBERED_TURNS = 2  # the last exchange is enough to understand "and the second one?"
 
 
 @dataclass(frozen=True, slots=True)

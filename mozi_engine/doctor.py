@@ -77,7 +77,9 @@ def _packages() -> Iterator[Check]:
     versions = {name: _version(name) for name in asked.get("", [])}
     missing = [name for name, version in versions.items() if not version]
     if missing:
-        yield Check("packages", "problem", f"missing: {', '.join(missing)}", "pip install --upgrade mozi")
+        yield Check(
+            "packages", "problem", f"missing: {', '.join(missing)}", f"pip install {' '.join(missing)}"
+        )
     else:
         yield Check("packages", "ok", ", ".join(f"{name} {version}" for name, version in versions.items()))
     for extra in EXTRAS:
@@ -87,7 +89,7 @@ def _packages() -> Iterator[Check]:
                 f"extra {extra}",
                 "note",
                 f"not installed: {', '.join(lacking)}",
-                f"pip install 'mozi[{extra}]'",
+                f"pip install {' '.join(lacking)}",
             )
         else:
             yield Check(f"extra {extra}", "ok", "installed")
@@ -108,8 +110,12 @@ def _libraries() -> Check:
         if child.returncode:
             broken.append(f"{name} ({_why(child)})")
     if broken:
+        names = " ".join(name.partition(" ")[0] for name in broken)
         return Check(
-            "libraries", "problem", f"do not load: {', '.join(broken)}", "pip install --force-reinstall mozi"
+            "libraries",
+            "problem",
+            f"do not load: {', '.join(broken)}",
+            f"pip install --force-reinstall {names}",
         )
     return Check("libraries", "ok", f"{', '.join(LOADED)} load")
 

@@ -153,19 +153,22 @@ class Reading:
             self.reached = Prefill(state.tokens, state.total, state.tokens)
             self._kept = state.tokens
 
-    def steps(self) -> Generator[Prefill, None, None]:
+    def steps(self, held: Callable[[], bool] = lambda: False) -> Generator[Prefill, None, None]:
         """Read on, a piece at a time, and remember it. Closed early, what was read is not lost.
 
-        Raises ModelError when the model does not get on.
+        It ends early when `held` says so, at the end of the piece under way. Raises ModelError when the
+        model does not get on.
         """
         while not self.complete:
             before = self.reached.done
-            with closing(self._model.read(self.beginning.turns)) as pieces:
+            with closing(self._model.read(self.beginning.turns, held)) as pieces:
                 for self.reached in pieces:
                     yield self.reached
                     # An engine writes its state down when it is at rest: the read is closed for that.
                     if self.reached.done - before >= _SAVED_EVERY:
                         break
+            if held():
+                return
             if self.reached.done <= before:
                 raise ModelError("the model does not read on", hint="--engine remote asks another one")
             self.keep()
@@ -216,12 +219,13 @@ class BackgroundReading:
             self.failure = error
 
     def _read_on(self) -> None:
-        with closing(self.reading.steps()) as steps:
+        with closing(self.reading.steps(self._held)) as steps:
             for step in steps:
                 if self._report:
                     self._report(step)
-                if self._wanted.is_set() or self._closed.is_set():
-                    return
+
+    def _held(self) -> bool:
+        return self._wanted.is_set() or self._closed.is_set()
 
     def _let_by(self) -> None:
         """Wait until whoever wants the model has it: a lock alone would come straight back here."""

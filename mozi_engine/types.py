@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from collections.abc import Generator as EventStream
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
@@ -250,10 +250,11 @@ class Remembering(Generator, Protocol):
         """How many tokens the text is to this model."""
         ...
 
-    def read(self, beginning: Sequence[Turn]) -> EventStream[Prefill, None, None]:
+    def read(self, beginning: Sequence[Turn], held: Callable[[], bool]) -> EventStream[Prefill, None, None]:
         """Read the beginning of prompts to come, a piece at a time; goes on where an earlier read was closed.
 
-        Until something else is read, `stream` continues from it when its messages begin so.
+        `held` is asked after every piece, in a thread of the engine's; it ends the reading there. Until
+        something else is read, `stream` continues from it when its messages begin so.
         """
         ...
 

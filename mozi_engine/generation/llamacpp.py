@@ -24,8 +24,8 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 import xllamacpp
 
 # The prompt is read in batches of this many tokens; between two of them it can be stopped, and progress
-# is told. Larger batches are no faster on a CPU (21.1 tokens/s at 512, 21.9 at 128).
-BATCH = 128
+# is told. Larger batches are no faster on a CPU (20.3 tokens/s at 128, 20.5 at 64).
+BATCH = 64
 
 # Two states share the context: that of the paper, and that of questions about single passages.
 _PAPER, _PASSAGES = 0, 1
@@ -90,11 +90,11 @@ class LlamaCpp:
         """How many tokens the text is to this model."""
         return len(self._post("/tokenize", {"content": text})["tokens"])
 
-    def read(self, beginning: Sequence[Turn]) -> Generator[Prefill, None, None]:
+    def read(self, beginning: Sequence[Turn], held: Callable[[], bool]) -> Generator[Prefill, None, None]:
         """Read the beginning of prompts to come, BATCH tokens at a time."""
         self._beginning = tuple(beginning)
         request = {"prompt": self._render(beginning), "n_predict": 0}
-        with closing(_events(self._server.handle_completions, request, _PAPER)) as events:
+        with closing(_events(self._server.handle_completions, request, _PAPER, held)) as events:
             for event in events:
                 if isinstance(event, Prefill):
                     yield event
@@ -166,15 +166,21 @@ def _messages(turns: Sequence[Turn]) -> list[dict[str, str]]:
 
 
 def _events(
-    complete: Callable[[str, Callable[[str], bool]], object], request: dict[str, Any], slot: int
+    complete: Callable[[str, Callable[[str], bool]], object],
+    request: dict[str, Any],
+    slot: int,
+    held: Callable[[], bool] = lambda: False,
 ) -> Generator[str | Prefill | Usage, None, None]:
-    """Run a completion in a thread, and yield what it says; closing stops it at the end of a batch."""
+    """Run a completion in a thread, and yield what it says, until it ends or is `held`.
+
+    Closing stops it too, but at the end of the batch after the one just told of, which has begun by then.
+    """
     chunks: _Queue = queue.SimpleQueue()
     stop = threading.Event()
 
     def on_chunk(chunk: str) -> bool:
         chunks.put(chunk)
-        return stop.is_set()
+        return stop.is_set() or held()
 
     def run() -> None:
         try:

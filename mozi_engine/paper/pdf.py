@@ -127,7 +127,9 @@ def _check(pages: list[PageText], scans: list[int], ocr: bool) -> None:
         return
     if scans:
         found = f"{spell(scans)} {'is a scan' if len(scans) == 1 else 'are scans'}"
-        raise PaperError(f"{found}, and no page holds text", "pip install 'mozi[ocr]'")
+        raise PaperError(
+            f"{found}, and no page holds text", "pip install 'rapidocr>=3.9' lets mozi read them"
+        )
     raise PaperError("there is no text in this PDF", "nothing can be asked of it")
 
 

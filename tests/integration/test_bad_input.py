@@ -128,7 +128,7 @@ def test_scans_are_named_by_page_and_so_is_what_reads_them(tmp_path: Path, home:
     document.save(tmp_path / "scans.pdf")
     message, hint = refused(home, tmp_path / "scans.pdf", QUESTION)
     assert "pages 1-2 are scans" in message
-    assert "mozi[ocr]" in hint
+    assert "rapidocr" in hint
     document.new_page().insert_text((72, 100), FACT)
     document.save(tmp_path / "mixed.pdf")
     ran = mozi("evidence", tmp_path / "mixed.pdf", QUESTION)

@@ -214,7 +214,7 @@ def test_a_paper_of_scans_names_its_pages_and_what_would_read_them() -> None:
         pytest.skip("OCR is installed, and would read it")
     with pytest.raises(PaperError, match=r"pages 1-4 are scans") as caught:
         opening.read_all(other("derived_scanned_acl_N18-3011_p1-4.pdf"))
-    assert "mozi[ocr]" in caught.value.hint
+    assert "rapidocr" in caught.value.hint
 
 
 def test_a_password_of_somebody_elses_making() -> None:

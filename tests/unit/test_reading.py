@@ -1,5 +1,5 @@
 import threading
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 
 import pytest
@@ -64,7 +64,7 @@ class Reader:
     def count_tokens(self, text: str) -> int:
         return words(text)
 
-    def read(self, beginning: Sequence[Turn]) -> Generator[Prefill, None, None]:
+    def read(self, beginning: Sequence[Turn], held: Callable[[], bool]) -> Generator[Prefill, None, None]:
         self.reads += 1
         text = beginning[-1].text.split()
         cached = len(self.known)
@@ -73,6 +73,8 @@ class Reader:
                 self.may_go_on.acquire()
             self.known.append(word)
             yield Prefill(len(self.known), len(text), cached)
+            if held():
+                return
 
     def save(self, name: str) -> None:
         self.states.mkdir(parents=True, exist_ok=True)
@@ -239,7 +241,7 @@ def test_closing_in_the_middle_keeps_what_was_read() -> None:
 
 def test_a_reading_that_fails_says_why_and_harms_nothing_else() -> None:
     class Failing(Reader):
-        def read(self, beginning: Sequence[Turn]) -> Generator[Prefill, None, None]:
+        def read(self, beginning: Sequence[Turn], held: Callable[[], bool]) -> Generator[Prefill, None, None]:
             yield Prefill(1, 10, 0)
             raise ModelError("the model stopped")
 
