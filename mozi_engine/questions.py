@@ -29,7 +29,7 @@ def check(question: str) -> str:
     except UnicodeEncodeError as error:  # bytes that Python could not decode come as lone surrogates
         raise QuestionError("the question is not UTF-8 text", hint="send it, or save it, as UTF-8") from error
     if not question:
-        raise QuestionError("the question is empty", hint='ask something: --ask "What data do they use?"')
+        raise QuestionError("the question is empty", hint='ask something, such as "What data do they use?"')
     if len(question) > MAX_CHARACTERS:
         raise QuestionError(
             f"the question has {len(question):,} characters; the limit is {MAX_CHARACTERS:,}",

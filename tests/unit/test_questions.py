@@ -9,7 +9,7 @@ from mozi_engine.questions import check, needs_rewriting
 def test_an_empty_question_is_refused_with_an_example(empty: str) -> None:
     with pytest.raises(QuestionError, match="empty") as caught:
         check(empty)
-    assert "--ask" in caught.value.hint
+    assert "What data" in caught.value.hint
 
 
 def test_a_question_of_ten_thousand_characters_is_refused_with_the_limit() -> None:
