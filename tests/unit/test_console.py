@@ -43,10 +43,12 @@ def test_questions_stand_above_their_answers_as_they_were_asked(capsys: pytest.C
     assert shown == "> Is [this] a list, and how long may a question be?\n\n> And now?\n"
 
 
-@pytest.mark.parametrize("leaving", [EOFError, KeyboardInterrupt])
-def test_who_leaves_asks_nothing(monkeypatch: pytest.MonkeyPatch, leaving: type[BaseException]) -> None:
+@pytest.mark.parametrize(("pressed", "asked"), [(EOFError, None), (KeyboardInterrupt, "")])
+def test_ctrl_d_leaves_and_ctrl_c_asks_nothing(
+    monkeypatch: pytest.MonkeyPatch, pressed: type[BaseException], asked: str | None
+) -> None:
     def press(prompt: str) -> str:
-        raise leaving
+        raise pressed
 
     monkeypatch.setattr("builtins.input", press)
-    assert console.ask() is None
+    assert console.ask() == asked
