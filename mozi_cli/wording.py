@@ -33,7 +33,7 @@ class Quote:
 
 def quotes(answer: Answer) -> tuple[Quote, ...]:
     """What the answer cites, in the order of its sentences, each place once."""
-    places = dict.fromkeys((c.evidence, c.start, c.end) for c in answer.citations)
+    places = _places(answer)
     return tuple(
         Quote(number, answer.evidence[evidence].passage, start, end)
         for number, (evidence, start, end) in enumerate(places, start=1)
@@ -42,7 +42,7 @@ def quotes(answer: Answer) -> tuple[Quote, ...]:
 
 def marked(answer: Answer) -> str:
     """The answer with [1] after each supported sentence, and [?] after each that nothing supports."""
-    places = list(dict.fromkeys((c.evidence, c.start, c.end) for c in answer.citations))
+    places = _places(answer)
     marks: dict[tuple[int, int], list[str]] = {span: [UNSUPPORTED] for span in answer.uncited}
     for citation in answer.citations:
         mark = f"[{places.index(_place(citation)) + 1}]"
@@ -52,6 +52,11 @@ def marked(answer: Answer) -> str:
         _, end = span
         text = f"{text[:end]} {''.join(marks[span])}{text[end:]}"
     return text
+
+
+def _places(answer: Answer) -> list[tuple[int, int, int]]:
+    """Each place that is cited, once, in the order of the answer's sentences."""
+    return list(dict.fromkeys(map(_place, answer.citations)))
 
 
 def _place(citation: Citation) -> tuple[int, int, int]:
