@@ -1,7 +1,7 @@
 """What speaks for a passage, as numbers: words shared, meaning, where it stands; and their weights.
 
-The weights are a logistic regression's (`weights.toml`, made by `benchmarks/retrieval.py weights`), so that the
-score of a passage is the chance that an annotator of QASPER would call it evidence.
+The weights are a logistic regression's (`weights.toml`, made by `benchmarks/retrieval.py`), so that the score
+of a passage is the chance that an annotator of QASPER would call it evidence.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def features(passages: Sequence[Passage], words: Floats, cosines: Floats) -> Flo
     """
     if not passages:
         return np.zeros((0, len(NAMES)))
-    best = words.max() or 1.0
+    best = float(words.max()) or 1.0
     lengths = np.log1p(np.array([len(passage.text.split()) for passage in passages]) / 100)
     places = np.arange(len(passages)) / max(1, len(passages) - 1)
     sections = [section(passage.section) for passage in passages]
@@ -67,7 +67,8 @@ def section(title: str) -> str:
 
 
 def _spread(scores: Floats) -> Floats:
-    return (scores - scores.mean()) / (scores.std() + 1e-9)
+    spread: Floats = (scores - scores.mean()) / (scores.std() + 1e-9)
+    return spread
 
 
 def _by_rank(scores: Floats) -> Floats:
@@ -83,7 +84,7 @@ class Weights:
     bias: float
     weights: Floats
 
-    def probabilities(self, rows: Floats) -> Floats:
+    def chances(self, rows: Floats) -> Floats:
         """The chance that each row's passage is evidence."""
         chances: Floats = 1 / (1 + np.exp(-(rows @ self.weights + self.bias)))
         return chances
