@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Sequence
 
 from mozi_engine.catalog_file import ModelSpec
+from mozi_engine.errors import MoziError
 from mozi_engine.files import size
 from mozi_engine.paper.page import spell
 from mozi_engine.quotations import NOT_IN_PAPER as NOT_IN_PAPER
@@ -15,7 +16,10 @@ from mozi_engine.quotations import doubts as doubts
 from mozi_engine.quotations import marked as marked
 from mozi_engine.quotations import quotes as quotes
 from mozi_engine.reading import BackgroundReading
-from mozi_engine.types import Answer, Evidence, Passage
+from mozi_engine.sessions import Exchange, Session, Summary, Conversation
+from mozi_engine.types import Answer, Evidence, Paper, Passage
+
+NOT_KEPT = "this conversation is not kept"
 
 
 def place(passage: Passage) -> str:
@@ -99,3 +103,45 @@ def read_so_far(background: BackgroundReading, pages: int) -> str:
 def remembered(title: str) -> str:
     """That a paper need not be read again."""
     return f"read and remembered: {title}"
+
+
+def about(session: Session) -> str:
+    """What a conversation is about, with whom, since when."""
+    name = session.paper.name if session.paper else "no paper"
+    told = (session.id, f"{session.created.astimezone():%Y-%m-%d %H:%M}", session.model)
+    return f"{name}\n{', '.join(filter(None, told))}"
+
+
+def row(summary: Summary) -> tuple[str, str, str, str, str]:
+    """A conversation in a list: enough of its id, when it was last used, questions, paper, last question."""
+    session = summary.session
+    name = session.paper.name if session.paper else "support" if session.mode == "support" else "no paper"
+    question = " ".join(summary.question.split())
+    return (
+        session.id[:8],
+        f"{session.updated.astimezone():%Y-%m-%d %H:%M}",
+        str(summary.count),
+        name,
+        question,
+    )
+
+
+def ending(exchange: Exchange) -> str:
+    """How an exchange ended that was not answered; "" for one that was."""
+    if exchange.state == "failed":
+        return f"failed: {exchange.detail}"
+    return "" if exchange.state == "answered" else "stopped"
+
+
+def not_kept(error: MoziError) -> str:
+    """That an exchange is on the screen only, and why."""
+    return f"not kept: {error.message}" + (f" ({error.hint})" if error.hint else "")
+
+
+def goes_on(conversation: Conversation, paper: Paper) -> str:
+    """That a conversation goes on, and whether its paper is still the same."""
+    count = len(conversation.exchanges)
+    told = f"going on after {count} question" + "s" * (count != 1)
+    before = conversation.session.paper
+    same = before is None or before.id == paper.id
+    return told if same else f"{told}; the paper has changed since"

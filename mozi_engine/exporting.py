@@ -9,8 +9,8 @@ from pathlib import PureWindowsPath
 from typing import Literal
 
 from mozi_engine.quotations import NOT_IN_PAPER, Quote, doubts, marked, quotes
-from mozi_engine.records import transcript_record
-from mozi_engine.sessions import Exchange, PaperRef, Session, Transcript
+from mozi_engine.records import conversation_record
+from mozi_engine.sessions import Exchange, PaperRef, Session, Conversation
 
 Format = Literal["md", "json", "bib"]
 
@@ -29,33 +29,33 @@ _IN_LATEX = str.maketrans(_UNSAFE_IN_LATEX)
 _IN_MARKDOWN = str.maketrans({sign: f"\\{sign}" for sign in "\\`*_<>[]#|~$"})
 
 
-def markdown(transcript: Transcript) -> str:
+def markdown(conversation: Conversation) -> str:
     """Questions, answers with their marks, and what they quote, with page and section."""
     shown = (
         _about_the_paper(exchange) if exchange.mode == "paper" else _in_support(exchange)
-        for exchange in transcript.exchanges
+        for exchange in conversation.exchanges
     )
-    return "\n\n".join([_title(transcript.session), *shown]) + "\n"
+    return "\n\n".join([_title(conversation.session), *shown]) + "\n"
 
 
-def bibtex(transcript: Transcript) -> str:
+def bibtex(conversation: Conversation) -> str:
     """An entry for the paper, from what its reference tells, with the quotations in its note.
 
     Empty when the conversation is about no paper.
     """
-    paper = transcript.session.paper
+    paper = conversation.session.paper
     if paper is None:
         return ""
     fields = {"title": f"{{{_latex(paper.name)}}}", **_identifiers(paper.reference)}
-    if note := _note(transcript.exchanges):
+    if note := _note(conversation.exchanges):
         fields["note"] = note
     lines = [f"  {name} = {{{value}}}," for name, value in fields.items()]
     return "\n".join([f"@misc{{{_key(paper)},", *lines, "}"]) + "\n"
 
 
-WRITERS: Mapping[Format, Callable[[Transcript], str]] = {
+WRITERS: Mapping[Format, Callable[[Conversation], str]] = {
     "md": markdown,
-    "json": transcript_record,
+    "json": conversation_record,
     "bib": bibtex,
 }
 

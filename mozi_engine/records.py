@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from mozi_engine.sessions import Exchange, PaperRef, Session, Summary, Transcript
+from mozi_engine.sessions import Exchange, PaperRef, Session, Summary, Conversation
 from mozi_engine.types import Answer, Citation, Evidence
 
 
@@ -22,10 +22,10 @@ def evidence_record(question: str, evidence: Sequence[Evidence]) -> str:
     return _line({"question": question, "evidence": [_evidence(item) for item in evidence]})
 
 
-def transcript_record(transcript: Transcript) -> str:
+def conversation_record(conversation: Conversation) -> str:
     """A conversation. Its exchanges are answer records, with their mode, state, detail and time."""
-    record = _session(transcript.session)
-    return _indented(record | {"exchanges": [_exchange(item) for item in transcript.exchanges]})
+    record = _session(conversation.session)
+    return _indented(record | {"exchanges": [_exchange(item) for item in conversation.exchanges]})
 
 
 def summaries_record(summaries: Sequence[Summary]) -> str:

@@ -94,7 +94,7 @@ class Exchange:
 
 
 @dataclass(frozen=True, slots=True)
-class Transcript:
+class Conversation:
     """A session and its exchanges, oldest first."""
 
     session: Session
@@ -262,7 +262,7 @@ class Store:
         )
         return tuple(Summary(_session(row), row["count"], row["question"]) for row in rows)
 
-    def load(self, session: str) -> Transcript:
+    def load(self, session: str) -> Conversation:
         """The conversation with this id, or the only one whose id begins so. Raises DataError."""
         header = self._find(session)
         exchanges = self._database.rows("SELECT * FROM exchanges WHERE session = ? ORDER BY id", header.id)
@@ -270,7 +270,7 @@ class Store:
         known = dict(_passages((row["sha256"], row["content"]) for row in passages))
         with self._guard:
             writing = frozenset(self._writing)
-        return Transcript(header, tuple(_exchange(row, known, writing) for row in exchanges))
+        return Conversation(header, tuple(_exchange(row, known, writing) for row in exchanges))
 
     def delete(self, *sessions: str) -> None:
         """Delete conversations, by id or unique beginning: all or none; their words leave the disk.

@@ -50,11 +50,11 @@ def test_processes_that_write_at_once_lose_nothing(tmp_path: Path) -> None:
     with Store.open(path) as store:
         assert store.set_aside is None
         kept = [store.load(summary.session.id) for summary in store.recent()]
-    assert {transcript.exchanges[0].question for transcript in kept} == {
+    assert {conversation.exchanges[0].question for conversation in kept} == {
         f"{name} {number}" for name in ("one", "two", "three") for number in range(15) if number % 5 != 4
     }
     whole = "".join(f"{token} " for token in range(15))
-    assert {transcript.exchanges[0].text for transcript in kept} == {whole}
+    assert {conversation.exchanges[0].text for conversation in kept} == {whole}
 
 
 def test_a_killed_process_loses_at_most_the_token_it_was_writing(tmp_path: Path) -> None:
