@@ -14,7 +14,7 @@ import typer
 from mozi_cli import console, opening, records, wording
 from mozi_engine import settings as user_settings
 from mozi_engine.answering import Answerer, Event
-from mozi_engine.conversation import Conversation, informed
+from mozi_engine.dialogue import Dialogue, informed
 from mozi_engine.errors import MoziError
 from mozi_engine.questions import check
 from mozi_engine.reading import RESERVED, Reading, beginning, estimated_tokens, taken_up
@@ -92,32 +92,32 @@ def _converse(answerer: Answerer, reading: Reading | None) -> None:
     Between questions the model reads the paper.
     """
     console.note(f"{answerer.paper.title or 'This paper'}\nAsk away. Ctrl-C stops an answer, Ctrl-D leaves.")
-    conversation = Conversation(answerer)
+    dialogue = Dialogue(answerer)
     if reading:
-        conversation.read_on(reading)
+        dialogue.read_on(reading)
     history: list[Turn] = []
     try:
         while (question := console.ask()) is not None:
             if question.strip():
-                events = conversation.ask(question, history)
+                events = dialogue.ask(question, history)
                 history += _exchange(question, events, answerer.generator.name)
-                _tell_how_far(conversation)
+                _tell_how_far(dialogue)
     finally:
-        leave(conversation)
+        leave(dialogue)
 
 
-def _tell_how_far(conversation: Conversation) -> None:
-    background = conversation.background
+def _tell_how_far(dialogue: Dialogue) -> None:
+    background = dialogue.background
     if background and not background.reading.complete:
-        console.note(wording.read_so_far(background, conversation.answerer.paper.pages))
+        console.note(wording.read_so_far(background, dialogue.answerer.paper.pages))
 
 
-def leave(conversation: Conversation) -> None:
+def leave(dialogue: Dialogue) -> None:
     """Keep what was read. The model ends its batch first; who cannot wait for that loses the reading."""
-    if conversation.background and not conversation.background.reading.complete:
+    if dialogue.background and not dialogue.background.reading.complete:
         console.note("keeping what the model has read…")
     try:
-        conversation.close()
+        dialogue.close()
     except KeyboardInterrupt:
         os._exit(130)  # an interpreter that is taken down around a working engine may crash
 

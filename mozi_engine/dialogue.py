@@ -22,7 +22,7 @@ def informed(answerer: Answerer, reading: Reading | None) -> Answerer:
     return answerer
 
 
-class Conversation:
+class Dialogue:
     """Questions about one paper to one model, one at a time; between them the model reads the paper."""
 
     def __init__(self, answerer: Answerer) -> None:
