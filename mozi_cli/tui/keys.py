@@ -1,12 +1,17 @@
-"""Every action of the full screen: its name in the settings' [keys], its keys, and what it does.
-
-Textual is not imported here: the settings are checked before there is a screen.
-"""
+"""Every action of the full screen: its name in the settings' [keys], its keys, and what it does."""
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
+
+from mozi_engine import settings
+from mozi_engine.errors import SettingsError
+
+MODIFIERS = ("alt", "ctrl", "hyper", "meta", "shift", "super")
 
 Pane = Literal["anywhere", "question", "page", "evidence", "models", "sessions"]
 
@@ -66,3 +71,76 @@ ACTIONS = (
     Action("sessions.delete", "d", "Delete", "delete the conversation"),
     Action("sessions.export", "e", "Export", "write the conversation to a file"),
 )
+
+NAMED = {action.name: action for action in ACTIONS}
+
+
+def keymap(chosen: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """The keys that the person's settings change, for `App.set_keymap`.
+
+    Raises SettingsError, with the line, for an unknown action, a key that there is not, and a key that two
+    actions of one pane would share.
+    """
+    changed: dict[str, str] = {}
+    for name, keys in chosen:
+        with _in_line(name):
+            changed[_known(name).name] = ",".join(_key(key.strip()) for key in keys.split(","))
+    for name in changed:
+        with _in_line(name):
+            _check_alone(NAMED[name], changed)
+    return changed
+
+
+def shown(keys: str) -> str:
+    """Keys as people write them: "?" for question_mark."""
+    from textual.keys import format_key
+
+    return " ".join("+".join(format_key(part) for part in key.split("+")) for key in keys.split(","))
+
+
+@contextmanager
+def _in_line(name: str) -> Iterator[None]:
+    """Let an error about this action's keys say where they are set."""
+    try:
+        yield
+    except SettingsError as error:
+        raise SettingsError(f"{settings.place(f'keys.{name}')}: {error.message}", error.hint) from error
+
+
+def _known(name: str) -> Action:
+    if name in NAMED:
+        return NAMED[name]
+    raise SettingsError(f"no action is called {name!r}", hint=_meant(name, NAMED))
+
+
+def _key(key: str) -> str:
+    """The key as Textual calls it. Raises SettingsError when there is none of that name."""
+    # Here, since who changes no key need not wait for this.
+    from textual.keys import KEY_NAME_REPLACEMENTS, Keys, key_to_character
+
+    *modifiers, name = [key] if len(key) == 1 else key.split("+")
+    names = [known.value for known in Keys if known.value.isidentifier()] + [*KEY_NAME_REPLACEMENTS.values()]
+    if not name or not (name in names or key_to_character(name)):
+        raise SettingsError(f"no key is called {key!r}", hint=_meant(name, names))
+    for modifier in modifiers:
+        if modifier not in MODIFIERS:
+            raise SettingsError(f"no key is called {key!r}", hint=_meant(modifier, MODIFIERS))
+    return "+".join([*sorted(modifiers), name])
+
+
+def _check_alone(action: Action, changed: Mapping[str, str]) -> None:
+    """Raise SettingsError when another action of the pane has one of the action's keys."""
+    mine = shown(changed[action.name]).split()
+    for other in ACTIONS:
+        if other.pane != action.pane or other == action:
+            continue
+        theirs = shown(changed.get(other.name, other.keys)).split()
+        if shared := [key for key in mine if key in theirs]:
+            hint = f"choose another, or give {other.name!r} another key"
+            raise SettingsError(f"{shared[0]} is a key of {other.name!r}", hint=hint)
+
+
+def _meant(name: str, known: Iterable[str]) -> str:
+    known = list(known)
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean {close[0]!r}?" if close else f"one of {', '.join(known)}"

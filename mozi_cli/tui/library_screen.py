@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
+from mozi_engine.sessions import LibraryEntry
 from textual.screen import Screen
-
-from mozi_cli.tui.rows import RecentPaper
 
 
 class LibraryScreen(Screen[str | None]):
-    """Dismissed with a reference to a paper, or None to leave."""
+    """Dismissed with a reference to a paper, or None to leave.
 
-    def __init__(self, recent: Sequence[RecentPaper]) -> None:
+    `read` holds the ids of the papers that the model remembers.
+    """
+
+    def __init__(self, papers: Sequence[LibraryEntry], read: Container[str] = ()) -> None:
         super().__init__()
-        self._recent = recent
+        self._papers, self._read = papers, read

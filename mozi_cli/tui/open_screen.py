@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mozi_engine.sessions import LibraryEntry
 from textual.screen import ModalScreen
-
-from mozi_cli.tui.rows import RecentPaper
 
 
 class OpenScreen(ModalScreen[str | None]):
     """Dismissed with a reference that `paper.source.locate` understands, or None."""
 
-    def __init__(self, recent: Sequence[RecentPaper] = ()) -> None:
+    def __init__(self, recent: Sequence[LibraryEntry] = ()) -> None:
         super().__init__()
         self._recent = recent
