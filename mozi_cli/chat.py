@@ -7,7 +7,6 @@ import os
 import sys
 import time
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import closing, nullcontext
 from dataclasses import replace
 
 import typer
@@ -15,10 +14,11 @@ import typer
 from mozi_cli import console, opening, wording
 from mozi_engine import records
 from mozi_engine import settings as user_settings
-from mozi_engine.answering import Answerer, Done, Event
+from mozi_engine.answering import Answerer, Event
+from mozi_engine.dialogue import Dialogue, informed
 from mozi_engine.errors import MoziError
 from mozi_engine.questions import check
-from mozi_engine.reading import RESERVED, BackgroundReading, Reading, beginning, estimated_tokens
+from mozi_engine.reading import RESERVED, Reading, beginning, estimated_tokens, taken_up
 from mozi_engine.retrieval.dense import Encoder
 from mozi_engine.settings import Settings
 from mozi_engine.types import GenerationSettings, Turn
@@ -46,7 +46,7 @@ def run(
     answerer = Answerer(
         indexed.paper, indexed.retriever, generator, encoder.encode, settings.passages, decoding
     )
-    reading = opening.reading(indexed, generator, settings)
+    reading = taken_up(indexed.paper, generator, settings.states_gigabytes)
     if whole and reading:
         opening.read_on(reading, indexed.paper.pages)
     elif whole:  # a server reads the paper with the first question
@@ -55,7 +55,7 @@ def run(
     if not asked and sys.stdin.isatty():
         _converse(answerer, reading)
     else:
-        _answer_all(asked or _piped(), _informed(answerer, reading), read_ms, as_json=as_json)
+        _answer_all(asked or _piped(), informed(answerer, reading), read_ms, as_json=as_json)
 
 
 def show_evidence(paper: str, question: str, k: int, *, password: str | None, as_json: bool) -> None:
@@ -72,14 +72,6 @@ def _piped() -> Iterator[str]:
     """The questions on stdin, one a line; what is not UTF-8 is left for `check` to refuse."""
     lines = io.TextIOWrapper(sys.stdin.buffer, "utf-8-sig", errors="surrogateescape")
     return (line for line in lines if line.strip())
-
-
-def _informed(answerer: Answerer, reading: Reading | None) -> Answerer:
-    """The answerer that knows the whole paper, once the model has read it."""
-    if reading and reading.complete:
-        text = reading.beginning
-        return replace(answerer, beginning=text.turns, abridged=bool(text.left_out))
-    return answerer
 
 
 def _answer_all(asked: Iterable[str], answerer: Answerer, read_ms: float, *, as_json: bool) -> None:
@@ -101,45 +93,34 @@ def _converse(answerer: Answerer, reading: Reading | None) -> None:
     Between questions the model reads the paper.
     """
     console.note(f"{answerer.paper.title or 'This paper'}\nAsk away. Ctrl-C stops an answer, Ctrl-D leaves.")
-    background = BackgroundReading(reading) if reading else None
+    dialogue = Dialogue(answerer)
+    if reading:
+        dialogue.read_on(reading)
     history: list[Turn] = []
     try:
         while (question := console.ask()) is not None:
             if question.strip():
-                events = _taking_turns(_informed(answerer, reading).answer(question, history), background)
+                events = dialogue.ask(question, history)
                 history += _exchange(question, events, answerer.generator.name)
-                if background and not background.reading.complete:
-                    console.note(wording.read_so_far(background, answerer.paper.pages))
+                _tell_how_far(dialogue)
     finally:
-        if background:
-            _leave(background)
+        leave(dialogue)
 
 
-def _leave(background: BackgroundReading) -> None:
+def _tell_how_far(dialogue: Dialogue) -> None:
+    background = dialogue.background
+    if background and not background.reading.complete:
+        console.note(wording.read_so_far(background, dialogue.answerer.paper.pages))
+
+
+def leave(dialogue: Dialogue) -> None:
     """Keep what was read. The model ends its batch first; who cannot wait for that loses the reading."""
-    if not background.reading.complete:
+    if dialogue.background and not dialogue.background.reading.complete:
         console.note("keeping what the model has read…")
     try:
-        background.close()
+        dialogue.close()
     except KeyboardInterrupt:
         os._exit(130)  # an interpreter that is taken down around a working engine may crash
-
-
-def _taking_turns(
-    events: Generator[Event, None, None], background: BackgroundReading | None
-) -> Generator[Event, None, None]:
-    """The events, while the reading is held; waiting for that is part of what the answer took."""
-    asked = time.perf_counter()
-    with background.aside() if background else nullcontext(), closing(events):
-        waited = (time.perf_counter() - asked) * 1000
-        for event in events:
-            yield _later(event, waited) if isinstance(event, Done) else event
-
-
-def _later(done: Done, waited: float) -> Done:
-    timings = done.answer.timings
-    timings = replace(timings, ttft_ms=timings.ttft_ms + waited, total_ms=timings.total_ms + waited)
-    return Done(replace(done.answer, timings=timings))
 
 
 def _exchange(question: str, events: Generator[Event, None, None], model: str) -> list[Turn]:

@@ -16,7 +16,7 @@ from mozi_engine.quotations import doubts as doubts
 from mozi_engine.quotations import marked as marked
 from mozi_engine.quotations import quotes as quotes
 from mozi_engine.reading import BackgroundReading
-from mozi_engine.sessions import Exchange, Session, Summary, Conversation
+from mozi_engine.sessions import Conversation, Exchange, Session, Summary
 from mozi_engine.types import Answer, Evidence, Paper, Passage
 
 NOT_KEPT = "this conversation is not kept"
