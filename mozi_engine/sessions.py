@@ -332,7 +332,7 @@ class Store:
 def _know(database: sqlite3.Connection, paper: PaperRef) -> None:
     database.execute(
         "INSERT INTO papers (id, title, reference, pages) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET "
-        "title = excluded.title, reference = excluded.reference, pages = excluded.pages",
+        "title = coalesce(nullif(excluded.title, ''), title), reference = excluded.reference, pages = excluded.pages",
         (paper.id, _valid(paper.title), _valid(paper.reference), paper.pages),
     )
 
