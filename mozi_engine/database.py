@@ -105,6 +105,13 @@ class Database:
             raise damaged(self.path, self.set_aside) from error
 
 
+def storable(text: str) -> str:
+    """The text as UTF-8 can hold it: halves of a character joined, a lone one replaced."""
+    if text.isascii():
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
 def damaged(path: Path, set_aside: Path) -> DataError:
     """What is said of a damaged file."""
     return DataError(
