@@ -64,6 +64,15 @@ def _instruct(model: LlamaCpp, limit: int) -> None:
     states.keep(name, model.save_instructions, read.done, read.total, limit)
 
 
+def load_apart(settings: Settings) -> Generator:
+    """The same, but a local model in a process of its own, so that other threads go on while it loads."""
+    if settings.engine == "remote":
+        return _remote(settings)
+    from mozi_engine.generation.apart import Apart
+
+    return Apart(settings)
+
+
 def affordable(context: int, token_bytes: int, free_bytes: int) -> int:
     """As much of the context, in tokens, as its state finds memory for; counted before it is taken.
 
