@@ -79,7 +79,7 @@ def interruptible() -> Iterator[Interrupted]:
     """The first Ctrl-C is remembered, for the training to end with its step; a second one breaks it off."""
     interrupted = Interrupted()
 
-    def remember(number: int, frame: FrameType | None) -> None:
+    def remember(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  what a handler is given
         signal.signal(signal.SIGINT, before)
         interrupted.yes = True
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,8 +25,8 @@ transformers.logging.disable_progress_bar()
 
 
 def device() -> str:
-    """Where models run: the GPU where there is one."""
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    """Where models run: the GPU where there is one; of several, that which torchrun gave this process."""
+    return f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if torch.cuda.is_available() else "cpu"
 
 
 def model(name: str | Path, precision: Precision = "auto") -> Any:

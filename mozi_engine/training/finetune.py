@@ -30,7 +30,7 @@ from mozi_engine.training.recipe import LossOn, SftRecipe, Weights
 class Step:
     """Training so far: `done` of `total` steps; `loss` a learned token, in nats, and `lr` of the last step.
 
-    `bytes` is the peak memory: of the GPU where there is one, else of the process.
+    `bytes` is the memory taken: the GPU's peak where there is one, else the process's now.
     """
 
     done: int
@@ -119,17 +119,17 @@ def train(
 
     `run` keeps the recipe, the last checkpoints and `metrics.jsonl`. `stopped` is asked after each step: a
     yes saves a checkpoint and ends. With `resume` a run goes on from its last checkpoint to the bytes that an
-    unbroken one would have made. Raises DataError, ModelError, RecipeError.
+    unbroken one would have made. Processes that torchrun started share each step: so many times the batch.
+    Raises DataError, ModelError, RecipeError.
     """
-    runs.claim(run, recipe, resume=resume)
+    arguments = _arguments(recipe, run, resume=resume)  # meets the other processes, where there are any
+    with arguments.main_process_first(local=False):
+        checkpoint = _begin(recipe, run, resume=resume, first=arguments.process_index == 0)
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
     found = data(recipe)
     torch.manual_seed(recipe.seed)
     model = _model(recipe)
-    checkpoint, step = runs.last_checkpoint(run) if resume else (None, 0)
-    runs.rewind(run / "metrics.jsonl", step)
-    arguments = _arguments(recipe, run, measured=bool(found.held_out), start=not resume)
     trainer = _Checked(
         model=model,
         args=arguments,
@@ -148,6 +148,19 @@ def train(
     if trainer.is_world_process_zero():
         _save(model, run / "adapter")
     return Trained(done, total, run / "adapter")
+
+
+def _begin(recipe: SftRecipe, run: Path, *, resume: bool, first: bool) -> Path | None:
+    """Take the run's folder, and set it back to the checkpoint from which it goes on.
+
+    Of several processes only the `first` changes anything, before the others look.
+    """
+    if first:
+        runs.claim(run, recipe, resume=resume)
+    checkpoint, step = runs.last_checkpoint(run) if resume else (None, 0)
+    if first:
+        runs.rewind(run / "metrics.jsonl", step)
+    return checkpoint
 
 
 def _model(recipe: SftRecipe) -> Any:
@@ -177,13 +190,13 @@ def _model(recipe: SftRecipe) -> Any:
     return adapted
 
 
-def _arguments(recipe: SftRecipe, run: Path, *, measured: bool, start: bool) -> TrainingArguments:
+def _arguments(recipe: SftRecipe, run: Path, *, resume: bool) -> TrainingArguments:
+    measured = bool(recipe.data.evaluate)
     return TrainingArguments(
         output_dir=str(run / "checkpoints"),
         num_train_epochs=1,  # the rows of all epochs follow each other
         train_sampling_strategy="sequential",
         per_device_train_batch_size=recipe.batch,
-        per_device_eval_batch_size=recipe.batch,
         gradient_accumulation_steps=recipe.accumulate,
         learning_rate=recipe.optim.lr,
         lr_scheduler_type="linear",
@@ -199,21 +212,36 @@ def _arguments(recipe: SftRecipe, run: Path, *, measured: bool, start: bool) -> 
         save_total_limit=recipe.keep,
         eval_strategy="steps" if measured and recipe.evaluate_every else "no",
         eval_steps=recipe.evaluate_every or None,
-        eval_on_start=measured and start,
-        prediction_loss_only=True,
+        eval_on_start=measured and not resume,
         logging_steps=1,
         logging_nan_inf_filter=False,
         seed=recipe.seed,
         data_seed=recipe.seed,
+        use_cpu=not torch.cuda.is_available(),  # or processes without a GPU do not find each other
         report_to="tensorboard" if find_spec("tensorboard") else "none",
         disable_tqdm=True,
         dataloader_pin_memory=False,
+        ddp_find_unused_parameters=False,  # every part of the adapter is used in every step
         remove_unused_columns=False,
     )
 
 
 class _Checked(Trainer):  # type: ignore[misc]
-    """Stops at a loss that says that nothing is learned any more."""
+    """Stops at a loss that says that nothing is learned any more; weighs every held-out token alike."""
+
+    def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
+        """The held-out loss a learned token. The trainer's own is a mean over batches, and over processes."""
+        self.model.eval()
+        total, targets = 0.0, 0
+        with torch.no_grad():
+            for row in self.eval_dataset:
+                learned = sum(example.targets for example in row)
+                inputs = self._prepare_inputs(conversations.batch([row]))
+                total += self.model(**inputs).loss.item() * learned
+                targets += learned
+        measured = {"eval_loss": total / targets}
+        self.log(measured)
+        return measured
 
     def compute_loss(self, model: Any, inputs: dict[str, Tensor], *args: Any, **options: Any) -> Any:
         computed = super().compute_loss(model, inputs, *args, **options)
@@ -265,7 +293,7 @@ class _Watch(TrainerCallback):  # type: ignore[misc]
         seconds = max(time.monotonic() - self._began, 1e-9)
         speed = (self._read[done] - self._read[self._first]) / seconds
         left = (self._read[total] - self._read[done]) / speed
-        return Step(done, total, logs["loss"], logs["learning_rate"], speed, _peak(), left)
+        return Step(done, total, logs["loss"], logs["learning_rate"], speed, _memory(), left)
 
     def _write(self, **measured: float) -> None:
         with self._metrics.open("a", encoding="utf-8") as file:
@@ -276,11 +304,10 @@ def _tokens(row: Row) -> int:
     return sum(len(example.ids) for example in row)
 
 
-def _peak() -> int:
+def _memory() -> int:
     if torch.cuda.is_available():
         return int(torch.cuda.max_memory_allocated())
-    memory = psutil.Process().memory_info()
-    return int(getattr(memory, "peak_wset", memory.rss))
+    return int(psutil.Process().memory_info().rss)
 
 
 def _save(model: Any, adapter: Path) -> None:

@@ -217,6 +217,36 @@ def test_a_killed_run_that_is_resumed_equals_an_unbroken_one(recipe: SftRecipe, 
     assert first == second
 
 
+TOGETHER = """
+import sys
+from pathlib import Path
+from mozi_engine.training import finetune, recipe
+made = recipe.load(Path(sys.argv[1]), recipe.SftRecipe)
+finetune.train(made, Path(sys.argv[2]), lambda event: None)
+"""
+
+
+def test_two_processes_are_one_that_accumulates_twice(recipe: SftRecipe, tmp_path: Path) -> None:
+    from mozi_engine.training.recipe import written
+
+    recipe = changed(recipe, lora=Lora(rank=4, alpha=8), data=ConversationData(*[recipe.data.train] * 2))
+    trained(changed(recipe, accumulate=2), tmp_path / "one")
+    (tmp_path / "recipe.yaml").write_text(written(recipe))
+    (tmp_path / "script.py").write_text(TOGETHER)
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    script = [tmp_path / "script.py", tmp_path / "recipe.yaml", tmp_path / "two"]
+    ran = subprocess.run([*torchrun, *script], capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    assert same(weights(tmp_path / "one"), weights(tmp_path / "two"), 1e-4)
+    measured = [
+        [json.loads(line) for line in (tmp_path / name / "metrics.jsonl").open()] for name in ("one", "two")
+    ]
+    assert [each["step"] for each in measured[0]] == [each["step"] for each in measured[1]]
+    for one, two in zip(*measured, strict=True):
+        for name in {"loss", "held_out_loss"} & one.keys():
+            assert one[name] == pytest.approx(two[name], rel=1e-3)
+
+
 def test_a_stopped_run_saves_and_goes_on(recipe: SftRecipe, tmp_path: Path) -> None:
     asked: list[int] = []
 
