@@ -15,13 +15,13 @@ pytest.importorskip("transformers")
 pytest.importorskip("peft")
 pytest.importorskip("omegaconf")
 
-from tests import tiny_model
+from tests import tiny_llama
 from tests.command import MOZI
 
 
 @pytest.fixture
 def command(tmp_path: Path) -> list[str]:
-    base = tiny_model.build(tmp_path / "base")
+    base = tiny_llama.build(tmp_path / "base")
     messages = [{"role": "user", "content": "What data?"}, {"role": "assistant", "content": "The corpus."}]
     (tmp_path / "sft.jsonl").write_text(f"{json.dumps({'messages': messages})}\n" * 40)
     changes = [f"base={base}", f"data.train=[{tmp_path / 'sft.jsonl'}]", "packed=false", "accumulate=1"]

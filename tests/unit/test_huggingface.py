@@ -19,7 +19,7 @@ from mozi_engine.generation import decoding, engines, loading, template
 from mozi_engine.generation.huggingface import HuggingFace
 from mozi_engine.settings import Settings
 from mozi_engine.types import GenerationSettings, Prefill, Remembering, Turn, Usage
-from tests import tiny_model
+from tests import tiny_llama
 
 PAPER = (Turn("system", "Read."), Turn("user", "We use the tree bank corpus. " * 12))
 ASKED = (PAPER[0], Turn("user", PAPER[1].text + "What data do they use?"))
@@ -27,7 +27,7 @@ ASKED = (PAPER[0], Turn("user", PAPER[1].text + "What data do they use?"))
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_model.build(tmp_path_factory.mktemp("tiny"))
+    return tiny_llama.build(tmp_path_factory.mktemp("tiny"))
 
 
 @pytest.fixture(scope="module")
@@ -171,7 +171,7 @@ def test_a_state_that_is_none_is_refused(tiny: HuggingFace, content: bytes | Non
 
 
 def test_another_models_state_is_refused(tiny: HuggingFace, tmp_path: Path) -> None:
-    deeper = engine(tiny_model.build(tmp_path / "deep", num_hidden_layers=3), tiny.states)
+    deeper = engine(tiny_llama.build(tmp_path / "deep", num_hidden_layers=3), tiny.states)
     list(deeper.read(PAPER, lambda: False))
     deeper.save("deep")
     with pytest.raises(ModelError):
@@ -193,7 +193,7 @@ def test_an_adapter_made_for_another_base_is_refused(
     tmp_path: Path, adapter: Path, config: dict[str, int]
 ) -> None:
     with pytest.raises(ModelError, match="another base"):
-        engine(tiny_model.build(tmp_path / "other", **config), adapter=adapter)
+        engine(tiny_llama.build(tmp_path / "other", **config), adapter=adapter)
 
 
 @pytest.mark.parametrize("config", [{"hidden_size": 64}])
@@ -205,7 +205,7 @@ def test_an_adapter_that_does_not_tell_its_base_must_fit(
     shutil.copytree(adapter / "adapter", tmp_path / "old")
     (tmp_path / "old" / "base.json").unlink()
     with pytest.raises(ModelError, match="another base"):
-        engine(tiny_model.build(tmp_path / "other", **config), adapter=tmp_path / "old")
+        engine(tiny_llama.build(tmp_path / "other", **config), adapter=tmp_path / "old")
 
 
 def test_the_settings_choose_engine_and_adapter(folder: Path, adapter: Path) -> None:
@@ -228,7 +228,7 @@ def test_what_is_not_there_is_named(settings: dict[str, str], kind: type[Excepti
 
 
 def test_a_tokenizer_without_a_template_or_an_end(tmp_path: Path) -> None:
-    plain = template.tokenizer(tiny_model.build(tmp_path / "plain", template=None))
+    plain = template.tokenizer(tiny_llama.build(tmp_path / "plain", template=None))
     text = template.render(plain, [Turn("user", "Hi"), Turn("assistant", "Yes")], asking=False)
     assert text == "User:\nHi\n\nAssistant:\nYes</s>\n\n"
     config = tmp_path / "plain" / "tokenizer_config.json"
@@ -239,8 +239,8 @@ def test_a_tokenizer_without_a_template_or_an_end(tmp_path: Path) -> None:
 
 def test_a_template_without_system_role_is_given_its_text(tmp_path: Path) -> None:
     refusing = (
-        "{% if messages[0]['role'] == 'system' %}{{ raise_exception('no') }}{% endif %}" + tiny_model.CHAT
+        "{% if messages[0]['role'] == 'system' %}{{ raise_exception('no') }}{% endif %}" + tiny_llama.CHAT
     )
-    found = template.tokenizer(tiny_model.build(tmp_path / "t", template=refusing))
+    found = template.tokenizer(tiny_llama.build(tmp_path / "t", template=refusing))
     text = template.render(found, [Turn("system", "Be brief."), Turn("user", "Hi")])
     assert text == "<|user|>Be brief.\n\nHi\n<|assistant|>"

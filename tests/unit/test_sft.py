@@ -27,7 +27,7 @@ from mozi_engine.training import conversations, finetune, runs
 from mozi_engine.training.conversations import IGNORED, Example, batch, packed
 from mozi_engine.training.finetune import Evaluated, Step
 from mozi_engine.training.recipe import ConversationData, Lora, LossOn, Optim, SftRecipe, Weights
-from tests import tiny_model
+from tests import tiny_llama
 
 ASKED = ["What data do they use?", "How many words are trained?", "What metric is used?", "我们使用什么图?"]
 ANSWERS = ["The tree bank corpus.", "Not in the paper.", "A score in % of all.", "图模型。"]
@@ -35,7 +35,7 @@ ANSWERS = ["The tree bank corpus.", "Not in the paper.", "A score in % of all.",
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_model.build(tmp_path_factory.mktemp("tiny"))
+    return tiny_llama.build(tmp_path_factory.mktemp("tiny"))
 
 
 @pytest.fixture(scope="module")
@@ -270,7 +270,7 @@ def test_an_earlier_adapter_is_trained_on(recipe: SftRecipe, tmp_path: Path) -> 
     assert same(weights(tmp_path / "first"), weights(tmp_path / "second"), 1e-6)
     with pytest.raises(RecipeError, match="rank 4"):
         trained(changed(again, lora=Lora(rank=8, alpha=8)), tmp_path / "third")
-    other = changed(again, base=str(tiny_model.build(tmp_path / "other", seed=3)))
+    other = changed(again, base=str(tiny_llama.build(tmp_path / "other", seed=3)))
     with pytest.raises(ModelError, match="another base"):
         trained(other, tmp_path / "fourth")
 
@@ -321,14 +321,14 @@ def test_files_without_conversations_are_refused(recipe: SftRecipe, tmp_path: Pa
 @pytest.mark.parametrize(
     ("chat", "told"),
     [
-        (tiny_model.CHAT.replace("{{ eos_token }}", ""), "ends no answer"),
+        (tiny_llama.CHAT.replace("{{ eos_token }}", ""), "ends no answer"),
         ("{% for m in messages[-1:] %}{{ m['content'] }}{{ eos_token }}{% endfor %}", "does not append"),
     ],
 )
 def test_a_template_that_cannot_be_learned_is_refused(
     recipe: SftRecipe, tmp_path: Path, chat: str, told: str
 ) -> None:
-    base = tiny_model.build(tmp_path / "base", template=chat)
+    base = tiny_llama.build(tmp_path / "base", template=chat)
     with pytest.raises(DataError, match=told):
         finetune.data(changed(recipe, base=str(base)))
 
