@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from mozi_engine.catalog_file import ModelSpec
@@ -40,13 +40,17 @@ def quotes(answer: Answer) -> tuple[Quote, ...]:
     )
 
 
-def marked(answer: Answer) -> str:
+def mark(number: int) -> str:
+    """A citation's mark: [1]."""
+    return f"[{number}]"
+
+
+def marked(answer: Answer, mark: Callable[[int], str] = mark) -> str:
     """The answer with [1] after each supported sentence, and [?] after each that nothing supports."""
     places = _places(answer)
     marks: dict[tuple[int, int], list[str]] = {span: [UNSUPPORTED] for span in answer.uncited}
     for citation in answer.citations:
-        mark = f"[{places.index(_place(citation)) + 1}]"
-        marks.setdefault(citation.sentence, []).append(mark)
+        marks.setdefault(citation.sentence, []).append(mark(places.index(_place(citation)) + 1))
     text = answer.text
     for span in sorted(marks, reverse=True):
         _, end = span
