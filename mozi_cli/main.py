@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from mozi_cli import doctor, evaluate, models
+from mozi_cli import doctor, evaluate, models, sessions
 from mozi_engine.errors import MoziError
 
 app = typer.Typer(
@@ -134,6 +134,7 @@ def evidence(
 
 app.command(epilog="Example: mozi doctor --network")(doctor.doctor)
 app.add_typer(models.app, name="models")
+app.add_typer(sessions.app, name="sessions")
 app.add_typer(evaluate.app, name="eval")
 
 
