@@ -54,11 +54,18 @@ ACTIONS = (
     Action("page.previous", "left,h", "Page back", "turn to the page before"),
     Action("page.down", "down,j", "Down", "scroll down"),
     Action("page.up", "up,k", "Up", "scroll up"),
+    Action(
+        "page.screen_down", "space,pagedown", "Screen down", "scroll down a screen, and on to the next page"
+    ),
+    Action("page.screen_up", "b,pageup", "Screen up", "scroll up a screen, and back to the page before"),
+    Action("page.pan_left", "shift+left,H", "Pan left", "move the enlarged page to the left"),
+    Action("page.pan_right", "shift+right,L", "Pan right", "move the enlarged page to the right"),
     Action("page.first", "g,home", "First page", "go to the first page"),
     Action("page.last", "G,end", "Last page", "go to the last page"),
     Action("page.search", "slash", "Search", "search in the paper"),
     Action("page.next_match", "n", "Next match", "go to the next place found"),
     Action("page.previous_match", "N", "Match back", "go to the place found before"),
+    Action("page.forget", "escape", "End search", "take the places found off the page"),
     Action("page.picture", "t", "Picture/text", "show the page as a picture, or as text"),
     Action("page.zoom_in", "plus", "Larger", "enlarge the page"),
     Action("page.zoom_out", "minus", "Smaller", "make the page smaller"),
