@@ -7,7 +7,7 @@ from pathlib import Path
 from mozi_cli import console, wording
 from mozi_engine.database import damaged
 from mozi_engine.errors import DataError, PaperError
-from mozi_engine.sessions import Store, Conversation
+from mozi_engine.sessions import Conversation, Store
 
 
 def on_disk() -> Store:

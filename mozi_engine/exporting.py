@@ -10,7 +10,7 @@ from typing import Literal
 
 from mozi_engine.quotations import NOT_IN_PAPER, Quote, doubts, marked, quotes
 from mozi_engine.records import conversation_record
-from mozi_engine.sessions import Exchange, PaperRef, Session, Conversation
+from mozi_engine.sessions import Conversation, Exchange, PaperRef, Session
 
 Format = Literal["md", "json", "bib"]
 

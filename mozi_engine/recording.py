@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from collections.abc import Generator as EventStream
 from contextlib import closing
+from typing import TypeVar
 
-from mozi_engine.answering import Done, Event, Token
+from mozi_engine import answering
 from mozi_engine.errors import DataError, MoziError
 from mozi_engine.sessions import Session, Store
+from mozi_engine.support import companion
+
+Event = TypeVar("Event", bound="answering.Event | companion.Event")
 
 
 def recorded(
@@ -28,10 +32,12 @@ def recorded(
         with closing(events):
             for event in events:
                 match event:
-                    case Token(piece):
+                    case answering.Token(piece) | companion.Token(piece):
                         record.write(store.grow, piece)
-                    case Done(answer):
+                    case answering.Done(answer):
                         record.write(store.settle, answer)
+                    case companion.Replied(reply):
+                        record.write(store.settle, reply.text, reply.strategy)
                 yield event
     except MoziError as error:
         record.write(store.fail, error.message)

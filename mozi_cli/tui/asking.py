@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
+from collections.abc import Generator as EventStream
 from contextlib import closing
 
 from textual.message import Message
@@ -12,7 +13,8 @@ from mozi_cli.tui import messages
 from mozi_engine import answering
 from mozi_engine.dialogue import Dialogue
 from mozi_engine.errors import DataError, MoziError
-from mozi_engine.sessions import Mode, Store
+from mozi_engine.recording import recorded
+from mozi_engine.sessions import Session, Store
 from mozi_engine.support import companion
 from mozi_engine.support.companion import Companion
 from mozi_engine.types import Prefill, Turn
@@ -21,18 +23,19 @@ Event = answering.Event | companion.Event
 
 
 class Asking:
-    """A question in the transcript under `number`, kept in the store as `exchange` (None: not kept)."""
+    """A question to the session's mode, shown in the transcript under `number`."""
 
     def __init__(
         self,
         number: int,
         question: str,
-        mode: Mode,
-        kept: tuple[Store, int] | None,
+        session: Session,
+        store: Store,
         post: Callable[[Message], object],
     ) -> None:
-        self.question, self.mode = question, mode
-        self._number, self._kept, self._post = number, kept, post
+        self.mode = session.mode
+        self._number, self._question = number, question
+        self._session, self._store, self._post = session, store, post
         self._stopped = threading.Event()
 
     def stop(self) -> None:
@@ -41,28 +44,27 @@ class Asking:
 
     def answer(self, dialogue: Dialogue, history: Sequence[Turn]) -> None:
         """Ask the paper."""
-        self._follow(dialogue.ask(self.question, history))
+        self._follow(dialogue.ask(self._question, history))
 
     def reply(self, companion: Companion, history: Sequence[Turn]) -> None:
         """Tell the companion."""
-        self._follow(companion.reply(self.question, history))
+        self._follow(companion.reply(self._question, history))
 
     def failed(self, error: MoziError) -> None:
         """Tell that it failed; what is stopped does not fail any more."""
         if self._stopped.is_set():
-            self._end_stopped()
-            return
-        self._keep(lambda store, exchange: store.fail(exchange, error.message))
-        self._post(messages.AnswerFailed(self._number, error.message, error.hint))
+            self._post(messages.AnswerStopped(self._number))
+        else:
+            self._post(messages.AnswerFailed(self._number, error.message, error.hint))
 
-    def _follow(self, events: Generator[Event, None, None]) -> None:
-        with closing(events):
-            for event in events:
+    def _follow(self, events: EventStream[Event, None, None]) -> None:
+        with closing(recorded(events, self._store, self._session, self._question, self._refused)) as kept:
+            for event in kept:
                 if self._stopped.is_set():
                     break
                 self._tell(event)
         if self._stopped.is_set():
-            self._end_stopped()
+            self._post(messages.AnswerStopped(self._number))
 
     def _tell(self, event: Event) -> None:
         number = self._number
@@ -74,24 +76,11 @@ class Asking:
             case Prefill(done, total, _):
                 self._post(messages.PromptRead(number, done, total))
             case answering.Token(text) | companion.Token(text):
-                self._keep(lambda store, exchange: store.grow(exchange, text))
                 self._post(messages.TokenArrived(number, text))
             case answering.Done(answer):
-                self._keep(lambda store, exchange: store.settle(exchange, answer))
                 self._post(messages.AnswerDone(number, answer))
             case companion.Replied(reply):
-                self._keep(lambda store, exchange: store.settle(exchange, reply.text, reply.strategy))
-                self._post(messages.ReplyDone(number, reply.text, reply.strategy))
+                self._post(messages.ReplyDone(number, reply.text))
 
-    def _end_stopped(self) -> None:
-        self._keep(lambda store, exchange: store.stop(exchange))
-        self._post(messages.AnswerStopped(self._number))
-
-    def _keep(self, write: Callable[[Store, int], None]) -> None:
-        """Write it down. A disk that refuses is told of once, and the answer goes on."""
-        if self._kept:
-            try:
-                write(*self._kept)
-            except DataError as error:
-                self._kept = None
-                self._post(messages.Unkept(error.message, error.hint))
+    def _refused(self, error: DataError) -> None:
+        self._post(messages.Unkept(error.message, error.hint))

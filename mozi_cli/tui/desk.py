@@ -90,9 +90,14 @@ class Desk:
         threads.start(lambda: self._fetch(turn, coming, before), failed)
 
     def ask(self, asking: Asking, history: Sequence[Turn]) -> None:
-        """Answer a question. The one before must have ended; a question to the paper needs one that is read."""
+        """Answer a question. The one before must have ended, and a paper that is asked must be read."""
         self._asking = asking
         threads.start(lambda: self._answer(asking, history), asking.failed)
+
+    @property
+    def introduction(self) -> str:
+        """What the companion says of itself before anything else."""
+        return self._companion().introduction
 
     def stop(self) -> None:
         """Stop the answer under way, if there is one; AnswerStopped follows when it has ended."""

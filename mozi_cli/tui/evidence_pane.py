@@ -29,7 +29,7 @@ class EvidencePane(OptionList):
 
     @dataclass
     class PassageChosen(Message):
-        """This passage is to be shown."""
+        """Someone wants to see a passage on its page."""
 
         passage: Passage
 

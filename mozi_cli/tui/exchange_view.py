@@ -151,7 +151,11 @@ class ExchangeView(Vertical):
             await self._draw(f"**{wording.NOT_IN_PAPER}**")
         else:
             await self._draw(wording.marked(answer, lambda number: f"[\\[{number}\\]]({_LINK}{number})"))
-        lines = [*_nearest(answer), *map(_source, wording.quotes(answer)), *map(_doubt, wording.doubts(answer))]
+        lines = [
+            *_nearest(answer),
+            *map(_source, wording.quotes(answer)),
+            *map(_doubt, wording.doubts(answer)),
+        ]
         await self.query_one(".sources", Vertical).mount_all(lines)
 
     def _set_note(self, note: str) -> None:
@@ -169,7 +173,9 @@ def _ending(progress: Progress, detail: str) -> str:
 
 def _source(quote: wording.Quote) -> Static:
     line = f"{wording.place(quote.passage)}: “{wording.snippet(quote.text, 400)}”"
-    link = Content.from_markup("[@click=cite($number)]\\[$number][/] $line", number=str(quote.number), line=line)
+    link = Content.from_markup(
+        "[@click=cite($number)]\\[$number][/] $line", number=str(quote.number), line=line
+    )
     return Static(link, classes="source")
 
 

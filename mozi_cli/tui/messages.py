@@ -4,13 +4,42 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from textual.message import Message
 
+from mozi_engine.errors import MoziError
 from mozi_engine.types import Answer, Evidence, Paper
 
+if TYPE_CHECKING:
+    from mozi_cli.tui.desk import Desk
+    from mozi_engine.sessions import Conversation, Store
+
 Part = Literal["text", "layout", "index", "model", "reading"]
+
+
+@dataclass
+class DeskReady(Message):
+    """The engine is there; `note` is what to know about where conversations are kept."""
+
+    desk: Desk
+    store: Store
+    introduction: str
+    note: MoziError | None
+
+
+@dataclass
+class Resumed(Message):
+    """A conversation that was kept, to go on with."""
+
+    conversation: Conversation
+
+
+@dataclass
+class Told(Message):
+    """Something beside the conversation has been done."""
+
+    told: str
 
 
 @dataclass
@@ -128,10 +157,9 @@ class AnswerDone(Heard):
 
 @dataclass
 class ReplyDone(Heard):
-    """The whole reply of the companion, and which of its strategies it followed."""
+    """The whole reply of the companion."""
 
     text: str
-    strategy: str
 
 
 @dataclass

@@ -15,7 +15,7 @@ Failed = Callable[[MoziError], object]
 
 
 def start(work: Callable[[], object], failed: Failed) -> None:
-    """Run `work` in a thread. What it raises is given to `failed`, a bug as a MoziError that names its report.
+    """Run `work` in a thread. `failed` is given what it raises, a bug as a MoziError that names its report.
 
     The thread does not keep mozi from leaving.
     """

@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
-from textual.message import Message
 from textual.widgets import Static
 
 from mozi_cli.tui.exchange_view import ExchangeView
-
-if TYPE_CHECKING:
-    from mozi_engine.sessions import Exchange
 
 _SHOWN = 12  # exchanges that are drawn at first, and each time someone scrolls further back
 _NEAR = 2  # rows from the top where older exchanges are fetched
@@ -24,12 +18,6 @@ class Transcript(VerticalScroll, can_focus=True):
     """Draws the last exchanges, and older ones when scrolled back to; keeps its place on a resize."""
 
     BORDER_TITLE = "conversation"
-
-    @dataclass
-    class Chosen(Message):
-        """The person turned to another exchange."""
-
-        view: ExchangeView
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002  Textual's name for it
         super().__init__(id=id)
@@ -50,9 +38,9 @@ class Transcript(VerticalScroll, can_focus=True):
         """Every exchange, oldest first, drawn or not."""
         return (*self._older, *self._views)
 
-    def view(self, number: int) -> ExchangeView:
-        """The exchange of this number."""
-        return next(view for view in reversed(self.views) if view.number == number)
+    def view(self, number: int) -> ExchangeView | None:
+        """The exchange of this number, if it is part of the conversation."""
+        return next((view for view in reversed(self.views) if view.number == number), None)
 
     def welcome(self, told: str) -> None:
         """What stands there before the first question."""
@@ -75,7 +63,7 @@ class Transcript(VerticalScroll, can_focus=True):
         await self.mount(view)
         self.anchor()
 
-    async def remove(self, view: ExchangeView) -> None:  # type: ignore[override]
+    async def take_back(self, view: ExchangeView) -> None:
         """Take back a question that came to nothing."""
         self._views.remove(view)
         await view.remove()
