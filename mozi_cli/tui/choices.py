@@ -20,6 +20,7 @@ class Choices(OptionList):
     """Rows of two lines, cut at the list's edge. Posts `OptionList.OptionSelected` with the row's id."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "select", "Choose"),
         Binding("j", "cursor_down", show=False),
         Binding("k", "cursor_up", show=False),
         Binding("g", "first", show=False),

@@ -13,9 +13,10 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
-from textual.widgets.option_list import Option
 
+from mozi_cli.tui.choices import Choices
 from mozi_cli.tui.confirm import ConfirmScreen
+from mozi_cli.tui.rows import Row
 from mozi_engine import files
 
 Format = Literal["markdown", "json", "bibtex"]
@@ -52,14 +53,16 @@ class ExportScreen(ModalScreen[Export | None]):
     def compose(self) -> ComposeResult:
         """The formats, and the file."""
         with Vertical(classes="window small"):
-            yield OptionList(*(Option(f"{name}: {what}", id=end) for end, (_, name, what) in FORMATS.items()))
+            yield Choices()
             yield Input()
             yield Static("↑ ↓ the format; Tab the file’s name; Enter writes", id="said", markup=False)
 
     def on_mount(self) -> None:
         """Begin with Markdown in the folder given."""
         self.query_one(".window").border_title = "Export the conversation"
-        self.query_one(OptionList).focus()
+        choices = self.query_one(Choices)
+        choices.show(Row(end, name, what) for end, (_, name, what) in FORMATS.items())
+        choices.focus()
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         """Give the file the format's ending."""
@@ -92,8 +95,7 @@ class ExportScreen(ModalScreen[Export | None]):
     def _leave(self, path: Path, agreed: bool | None) -> None:
         if not agreed:
             return
-        chosen = self.query_one(OptionList).highlighted_option
-        kind, _, _ = FORMATS[(chosen and chosen.id) or ".md"]
+        kind, _, _ = FORMATS[self.query_one(Choices).chosen or ".md"]
         self.dismiss(Export(kind, path))
 
 

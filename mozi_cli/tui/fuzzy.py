@@ -1,11 +1,14 @@
-"""Fuzzy matching of a few words against many titles, in time linear in the title.
+"""Fuzzy matching of a few words against many titles.
 
 Textual's own tries every way to lay the letters out, which takes seconds for a title of a hundred letters.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+
+TIGHT = 1 / 3  # letters in so wide a stretch are still meant; wider, nearly anything would fit
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +43,33 @@ def _word(word: str, text: str) -> Match | None:
 
 
 def _scattered(word: str, text: str) -> Match | None:
-    """The letters in their order: forward to the first end, then back to the last beginning (fzf's v1)."""
-    end = -1
+    """The letters in their order, in the shortest stretch that has them; None where that is too wide."""
+    found: Sequence[int] = min(_stretches(word, text), key=lambda each: each[0] - each[-1], default=())
+    if not found:
+        return None
+    tightness = len(word) / (found[0] + 1 - found[-1])
+    return Match(tightness, frozenset(found)) if tightness >= TIGHT else None
+
+
+def _stretches(word: str, text: str) -> Iterator[list[int]]:
+    """Where the letters stand, last first: forward to an end, then back to its nearest beginning (as fzf)."""
+    start = 0
+    while (end := _end(word, text, start)) >= 0:
+        positions, at = [], end + 1
+        for letter in reversed(word):
+            at = text.rfind(letter, 0, at)
+            positions.append(at)
+        yield positions
+        start = at + 1
+
+
+def _end(word: str, text: str, start: int) -> int:
+    """Where the last letter of the first occurrence from `start` on stands; -1 where there is none."""
+    at = start - 1
     for letter in word:
-        if (end := text.find(letter, end + 1)) < 0:
-            return None
-    positions, at = [], end + 1
-    for letter in reversed(word):
-        at = text.rfind(letter, 0, at)
-        positions.append(at)
-    return Match(len(word) / (end + 1 - at), frozenset(positions))
+        if (at := text.find(letter, at + 1)) < 0:
+            return -1
+    return at
 
 
 def _occurrences(word: str, text: str) -> list[int]:

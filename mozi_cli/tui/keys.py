@@ -136,7 +136,8 @@ def _key(key: str) -> str:
 
     *modifiers, name = [key] if len(key) == 1 else key.split("+")
     names = [known.value for known in Keys if known.value.isidentifier()] + [*KEY_NAME_REPLACEMENTS.values()]
-    if not name or not (name in names or key_to_character(name)):
+    character = key_to_character(name) if name else None
+    if name not in names and not (character and character.isprintable()):
         raise SettingsError(f"no key is called {key!r}", hint=_meant(name, names))
     for modifier in modifiers:
         if modifier not in MODIFIERS:

@@ -22,7 +22,7 @@ PANES: dict[Pane, str] = {
     "sessions": "In the list of conversations",
     "models": "In the list of models",
 }
-ALWAYS = (("tab, shift+tab", "go to the next pane, or back"), ("1 … 9", "turn the page to this citation"))
+ALWAYS = (("tab shift+tab", "go to the next pane, or back"), ("1 … 9", "turn the page to this citation"))
 
 
 class KeysScreen(ModalScreen[None]):
@@ -47,7 +47,7 @@ class KeysScreen(ModalScreen[None]):
         """Name the window, and let the arrows scroll it."""
         window = self.query_one(".window")
         window.border_title = "Keys"
-        window.border_subtitle = "change them in settings.toml, [keys]; Esc goes back"
+        window.border_subtitle = r"change them in settings.toml, \[keys]"
         window.focus()
 
     def action_scroll(self, where: str) -> None:
@@ -74,4 +74,4 @@ class KeysScreen(ModalScreen[None]):
 
 
 def _row(keys: str, does: str, name: str = "") -> Content:
-    return Content.assemble((f"{keys:>16}", "bold"), "  ", f"{does:<38}", "  ", (name, "$text-muted"))
+    return Content.assemble((f"{keys:<14}", "bold"), f"  {does:<38}  ", (name, "$text-muted"))

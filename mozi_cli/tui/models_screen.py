@@ -29,9 +29,9 @@ from mozi_engine.errors import MoziError
 from mozi_engine.types import Progress
 
 MEMORY = {
-    "fits": "fits into memory",
-    "fits alone": "fits into memory alone",
-    "too large": "✗ too large for this memory",
+    "fits": "fits memory",
+    "fits alone": "fits memory alone",
+    "too large": "✗ too large",
 }
 EVERY = 0.1  # seconds between two drawings of a download
 
@@ -95,7 +95,8 @@ class ModelsScreen(ModalScreen[str | None]):
         """Say what else is known of the model."""
         if self._pulling is None:
             spec = self._specs[event.option_id or ""]
-            self._say(" · ".join(filter(None, (spec.title, f"context {spec.context:,} tokens", spec.note))))
+            told = (spec.title, spec.licence, f"context {spec.context:,} tokens", spec.note)
+            self._say(" · ".join(filter(None, told)))
 
     @on(OptionList.OptionSelected)
     @work
@@ -208,10 +209,10 @@ class ModelsScreen(ModalScreen[str | None]):
 def _row(spec: ModelSpec, current: str) -> Row:
     told = [
         _size(spec),
-        spec.licence or "licence unknown",
-        "tested" if spec.verified else "not tested",
         "✓ on disk" if catalog.ready(spec) else "not on disk",
         MEMORY[doctor.fit(spec)] if spec.bytes else "",
+        "verified" if spec.verified else "not verified",
+        spec.licence or "licence unknown",
     ]
     in_use = "  ● in use" if spec.name == current else ""
     return Row(spec.name, spec.name + in_use, " · ".join(filter(None, told)))

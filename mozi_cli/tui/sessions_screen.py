@@ -38,7 +38,6 @@ class SessionsScreen(ModalScreen[str | None]):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "", "Resume"),
         bind("sessions.export", "export", show=True),
         bind("sessions.delete", "delete", show=True),
         Binding("escape", "dismiss(None)", "Back"),
@@ -124,8 +123,10 @@ class SessionsScreen(ModalScreen[str | None]):
 
 
 def _drawn(conversation: Conversation) -> Content:
-    """The questions, and how each answer begins."""
-    return Content("\n\n").join(_exchange(exchange) for exchange in conversation.exchanges)
+    """What it is about, the questions, and how each answer begins."""
+    paper = conversation.session.paper
+    about = Content.styled(title(paper) if paper else "no paper", "$text-primary")
+    return Content("\n\n").join([about, *map(_exchange, conversation.exchanges)])
 
 
 def _exchange(exchange: Exchange) -> Content:

@@ -31,17 +31,17 @@ DARK = Theme(
         "evidence": "#5c4a12",
         "evidence-text": "#fff3cf",
         "companion": "#c3a5e0",
-        "text-muted": "#a3adb8",
+        "text-muted": "#b0bac5",
         "text-disabled": "#7d8894",
         "border": "#86b3d9",
         "border-blurred": "#4a5562",
-        "block-cursor-background": "#2f5373",
+        "block-cursor-background": "#264a68",
         "block-cursor-foreground": "#ffffff",
         "block-cursor-text-style": "none",
         "block-cursor-blurred-background": "#2c343e",
         "footer-key-foreground": "#e0b36a",
         "footer-background": "#1b2027",
-        "input-selection-background": "#2f5373",
+        "input-selection-background": "#264a68",
     },
 )
 LIGHT = Theme(
@@ -75,6 +75,12 @@ LIGHT = Theme(
     },
 )
 THEMES = (DARK, LIGHT)
+OWN = ("evidence", "evidence-text", "companion")
+
+
+def own(dark: bool) -> dict[str, str]:
+    """Mozi's own colours under a theme that has none, for `App.get_theme_variable_defaults`."""
+    return {name: (DARK if dark else LIGHT).variables[name] for name in OWN}
 
 
 def check(name: str, known: Iterable[str]) -> str:
