@@ -8,11 +8,13 @@ from contextlib import closing
 from typing import TypeVar
 
 from mozi_engine import answering
+from mozi_engine.answering import Done
 from mozi_engine.errors import DataError, MoziError
 from mozi_engine.sessions import Session, Store
 from mozi_engine.support import companion
+from mozi_engine.support.companion import Replied
 
-Event = TypeVar("Event", bound="answering.Event | companion.Event")
+Event = TypeVar("Event", bound=answering.Event | companion.Event)
 
 
 def recorded(
@@ -34,9 +36,9 @@ def recorded(
                 match event:
                     case answering.Token(piece) | companion.Token(piece):
                         record.write(store.grow, piece)
-                    case answering.Done(answer):
+                    case Done(answer):
                         record.write(store.settle, answer)
-                    case companion.Replied(reply):
+                    case Replied(reply):
                         record.write(store.settle, reply.text, reply.strategy)
                 yield event
     except MoziError as error:

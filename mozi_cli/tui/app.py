@@ -72,7 +72,7 @@ class ChatApp(App[None]):
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """mozi's own colours, for themes that do not have them."""
-        return {"evidence": "$warning 40%", "evidence-text": "$foreground", "companion": "$secondary"}
+        return theme.own(dark=self.current_theme.dark)
 
     def get_default_screen(self) -> Screen[None]:
         """The chat; other screens lie on it."""
