@@ -39,12 +39,12 @@ class ChatApp(App[None]):
 
     TITLE = "mozi"
     CSS_PATH = "mozi.tcss"
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [
+    HORIZONTAL_BREAKPOINTS: list[tuple[int, str]] | None = [  # noqa: RUF012  as Textual declares it
         (0, "-narrow"),  # one pane at a time
         (100, "-normal"),
         (160, "-wide"),
     ]
-    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-low"), (32, "-tall")]
+    VERTICAL_BREAKPOINTS: list[tuple[int, str]] | None = [(0, "-low"), (32, "-tall")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
         bind("palette", "command_palette", show=True, priority=True),
         bind("quit", "quit", show=True, priority=True),
@@ -71,7 +71,7 @@ class ChatApp(App[None]):
         self._answering: ExchangeView | None = None  # until its thread has ended, whatever stands there
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
-        """mozi's own colours, for themes that do not have them."""
+        """The colours that only mozi has, for themes that do not know them."""
         return theme.own(dark=self.current_theme.dark)
 
     def get_default_screen(self) -> Screen[None]:
