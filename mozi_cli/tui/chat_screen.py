@@ -109,10 +109,10 @@ class ChatScreen(Screen[None]):
     def turn_to(self, view: ExchangeView | None) -> None:
         """List this exchange's evidence."""
         self.current, self.quote = view, None
-        if view:
-            self.evidence.show(view.evidence, view.answer)
-        else:
-            self.evidence.show(())
+        answer = view.answer if view else None
+        self.evidence.show(view.evidence if view else (), answer)
+        cited = min(len(quotes(answer)), 9) if answer else 0
+        self.question.citations = frozenset(str(number) for number in range(1, cited + 1))
 
     def set_mode(self, mode: str, banner: str) -> None:
         """Whom the next question goes to, in colours and words."""
@@ -144,6 +144,10 @@ class ChatScreen(Screen[None]):
     def on_exchange_view_cited(self, event: ExchangeView.Cited) -> None:
         """A citation was clicked."""
         self._follow(event.view, event.citation)
+
+    def on_question_input_citation_wanted(self, event: QuestionInput.CitationWanted) -> None:
+        """A citation's number was pressed."""
+        self.action_cite(event.number)
 
     def on_evidence_pane_passage_chosen(self, event: EvidencePane.PassageChosen) -> None:
         """A passage was chosen from the list."""
