@@ -11,7 +11,8 @@ from dataclasses import replace
 
 import typer
 
-from mozi_cli import console, opening, records, wording
+from mozi_cli import console, opening, wording
+from mozi_engine import records
 from mozi_engine import settings as user_settings
 from mozi_engine.answering import Answerer, Event
 from mozi_engine.dialogue import Dialogue, informed

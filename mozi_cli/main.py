@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from mozi_cli import doctor, evaluate, models
+from mozi_cli import doctor, evaluate, models, sessions
 from mozi_engine.errors import MoziError
 
 app = typer.Typer(
@@ -59,7 +59,7 @@ Examples:
 """
 )
 def chat(
-    paper: Annotated[str, typer.Option("--paper", "-p", metavar="PAPER", help=PAPER_HELP)],
+    paper: Annotated[str | None, typer.Option("--paper", "-p", metavar="PAPER", help=PAPER_HELP)] = None,
     ask: Annotated[
         list[str] | None, typer.Option("--ask", "-a", metavar="QUESTION", help="A question; repeatable.")
     ] = None,
@@ -79,13 +79,19 @@ def chat(
     seed: Annotated[int, typer.Option(min=0, help="The seed of the sampling.")] = 0,
     whole: Annotated[bool, typer.Option("--whole", help="Let the model read the whole paper first.")] = False,
     max_tokens: Annotated[int, typer.Option(min=1, help="The longest answer, in tokens.")] = 256,
+    plain: Annotated[
+        bool, typer.Option("--plain", help="A dialogue line by line, not the full screen.")
+    ] = False,
+    support: Annotated[bool, typer.Option("--support", help="Talk with the companion.")] = False,
+    resume: Annotated[
+        str | None, typer.Option(metavar="ID", help="Go on with a conversation; last: the last one.")
+    ] = None,
 ) -> None:
     """Ask a paper questions, and get answers with citations.
 
-    Without --ask, questions are read from the terminal (Ctrl-C stops an answer, Ctrl-D leaves), or one a
-    line from a pipe.
+    On a terminal this opens the full screen; without a paper, on those opened before. With --plain,
+    questions are read line by line (Ctrl-C stops an answer, Ctrl-D leaves); from a pipe, one a line.
     """
-    from mozi_cli import chat as command
     from mozi_engine.settings import load
     from mozi_engine.types import GenerationSettings
 
@@ -93,6 +99,19 @@ def chat(
     given: dict[str, Any] = {"passages": passages, "model": model, "engine": engine, "base_url": base_url}
     settings = replace(load(), **{name: value for name, value in given.items() if value is not None})
     decoding = GenerationSettings(temperature, top_p, top_k, max_tokens, seed)
+    if not (ask or json or plain or whole) and _on_terminal():
+        from mozi_cli import full_screen
+        from mozi_cli.tui.start import Start
+
+        mode: Literal["paper", "support"] = "support" if support else "paper"
+        full_screen.run(Start(settings, decoding, paper or "", password, mode, resume))
+        return
+    if paper is None:
+        raise typer.BadParameter(
+            "name a paper; the full screen, which offers some, needs a terminal", param_hint="--paper"
+        )
+    from mozi_cli import chat as command
+
     command.run(paper, ask or [], settings, decoding, password=password, as_json=json, whole=whole)
 
 
@@ -134,6 +153,7 @@ def evidence(
 
 app.command(epilog="Example: mozi doctor --network")(doctor.doctor)
 app.add_typer(models.app, name="models")
+app.add_typer(sessions.app, name="sessions")
 app.add_typer(evaluate.app, name="eval")
 
 
@@ -149,6 +169,12 @@ def main() -> None:
 
         console.failure(error)
         sys.exit(1)
+
+
+def _on_terminal() -> bool:
+    """Whether a person sees what is written, on a terminal that can place it."""
+    streams = (sys.stdin, sys.stdout, sys.stderr)  # Textual draws on the last
+    return all(stream.isatty() for stream in streams) and os.environ.get("TERM") != "dumb"
 
 
 def _write_any_language() -> None:

@@ -49,6 +49,15 @@ ACTIONS = (
     Action("theme", "f4", "Theme", "choose the colours"),
     Action("stop", "escape", "Stop", "stop the answer"),
     Action("quit", "ctrl+q", "Quit", "leave mozi; nothing is lost"),
+    Action("interrupt", "ctrl+c", "Leave", "copy what is selected; where nothing is, leave mozi"),
+    Action("pane_next", "tab", "Next pane", "go to the next pane"),
+    Action("pane_before", "shift+tab", "Pane before", "go to the pane before"),
+    Action(
+        "cite",
+        "1,2,3,4,5,6,7,8,9",
+        "Citation",
+        "show that citation on its page; with Alt while typing",
+    ),
     Action("question.edit", "ctrl+e", "Editor", "write the question in $EDITOR"),
     Action("page.next", "right,l", "Next page", "turn to the next page"),
     Action("page.previous", "left,h", "Page back", "turn to the page before"),
@@ -127,7 +136,8 @@ def _key(key: str) -> str:
 
     *modifiers, name = [key] if len(key) == 1 else key.split("+")
     names = [known.value for known in Keys if known.value.isidentifier()] + [*KEY_NAME_REPLACEMENTS.values()]
-    if not name or not (name in names or key_to_character(name)):
+    character = key_to_character(name) if name else None
+    if name not in names and not (character and character.isprintable()):
         raise SettingsError(f"no key is called {key!r}", hint=_meant(name, names))
     for modifier in modifiers:
         if modifier not in MODIFIERS:

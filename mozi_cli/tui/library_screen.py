@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Container, Sequence
 
-from mozi_engine.sessions import LibraryEntry
 from textual.screen import Screen
+
+from mozi_engine.sessions import LibraryEntry
 
 
 class LibraryScreen(Screen[str | None]):

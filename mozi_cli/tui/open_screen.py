@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mozi_engine.sessions import LibraryEntry
 from textual.screen import ModalScreen
+
+from mozi_engine.sessions import LibraryEntry
 
 
 class OpenScreen(ModalScreen[str | None]):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from mozi_engine.sessions import Conversation, Summary
 from textual.screen import ModalScreen
 
 from mozi_cli.tui.export_screen import Export
+from mozi_engine.sessions import Conversation, Summary
 
 
 class SessionsScreen(ModalScreen[str | None]):
