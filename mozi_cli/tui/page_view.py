@@ -110,7 +110,7 @@ class PageView(ScrollView, can_focus=False):
         return self.scrollable_content_region.width - _GUTTER - 1
 
     def _break(self) -> None:
-        self._lines = lines(self._pieces, max(min(self._room, _MEASURE), 1))
+        self._lines = lines(self._pieces, min(self._room, _MEASURE)) if self._room > 0 else []
         self.virtual_size = Size(self.scrollable_content_region.width, len(self._lines))
         self.refresh()
 

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
+from itertools import groupby, pairwise
 
 from mozi_engine.paper.page import is_cjk
 from mozi_engine.types import Box, Paper, Paragraph, Word
@@ -152,10 +152,17 @@ def _in_piece(pattern: re.Pattern[str], piece: Piece) -> Iterator[Match]:
 
 def _pattern(query: str) -> str:
     written = unicodedata.normalize("NFC", " ".join(query.split()))
-    pattern, last = "", ""
-    for c in written:
-        if last.isalnum() and c.isalnum():
-            pattern += r"\s*" if is_cjk(last) or is_cjk(c) else _HYPHEN
-        pattern += r"\s+" if c == " " else _ALIKE.get(c) or re.escape(c)
-        last = c
-    return pattern
+    return "".join(_joint(*pair) for pair in pairwise(written)) + _one(written[-1])
+
+
+def _joint(c: str, following: str) -> str:
+    """One character of the query, and what may stand between it and the next."""
+    if c == " ":
+        return r"\s*" if is_cjk(following) else r"\s+"
+    if is_cjk(c):
+        return _one(c) + r"\s*"
+    return _one(c) + (_HYPHEN if c.isalnum() and following.isalnum() else "")
+
+
+def _one(c: str) -> str:
+    return _ALIKE.get(c) or re.escape(c)

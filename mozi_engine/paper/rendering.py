@@ -23,6 +23,7 @@ from __future__ import annotations
 import json
 import os
 import queue
+import re
 import sys
 import threading
 from collections.abc import Sequence
@@ -40,6 +41,7 @@ _COLOURS = {"mark": (255, 233, 110), "match": (190, 220, 255), "current": (255, 
 _SHADE = 0.6  # how dark a highlight's outline is, against its colour
 _SIXEL_COLOURS = 12  # grey levels of type, and the highlights; photographs need more
 _PHOTOGRAPH = 256
+_DEFINITION = re.compile(r"#(\d+);2;\d+;\d+;\d+")
 
 
 def page_sizes(document: Any) -> list[tuple[float, float]]:
@@ -83,7 +85,8 @@ def sixels(picture: Image.Image) -> bytes:
 
     plain = picture.getcolors(_PHOTOGRAPH) is not None
     options = SixelOptions(colors=_SIXEL_COLOURS if plain else _PHOTOGRAPH)
-    return image_to_sixels(picture, options).encode("ascii")
+    # A colour's definition also chooses it for what follows; not in xterm, which has to be told.
+    return _DEFINITION.sub(r"\g<0>#\1", image_to_sixels(picture, options)).encode("ascii")
 
 
 def _opened(request: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
