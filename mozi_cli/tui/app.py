@@ -218,8 +218,9 @@ class ChatApp(App[None]):
         self.set_mode(session.mode)
         if session.model and session.model != model:
             self.use_model(session.model)
-        if session.paper:
-            self._read(session.paper.reference, self.start.password)
+        reference = self.start.reference or (session.paper.reference if session.paper else "")
+        if reference:
+            self._read(reference, self.start.password)
 
     def on_worked(self, event: messages.Worked) -> None:
         """Long work is under way."""

@@ -102,7 +102,6 @@ async def put(app: ChatApp, pilot: Pilot[None], question: str) -> ExchangeView:
 
 def shown(app: ChatApp) -> str:
     """What stands on the screen, a line a row."""
-    width, height = app.size
     return "\n".join(
         "".join(segment.text for segment in strip) for strip in app.screen._compositor.render_strips()
     )
