@@ -61,7 +61,7 @@ class SessionsScreen(ModalScreen[str | None]):
         """The list, and the beginning of the conversation that is highlighted."""
         with Vertical(classes="window large"):
             with Horizontal():
-                yield Filtered(self._rows, nothing="no conversation like that" if self._rows else NONE)
+                yield Filtered(self._rows, nothing="no conversation like that", none=NONE)
                 with VerticalScroll(id="preview", can_focus=False):
                     yield Static()
             yield Footer()
@@ -100,6 +100,7 @@ class SessionsScreen(ModalScreen[str | None]):
             self._say(error)
         else:
             self._rows = [row for row in self._rows if row.id != chosen]
+            self.query_one("#preview Static", Static).update("")
             self.query_one(Filtered).replace(self._rows)
 
     @work
