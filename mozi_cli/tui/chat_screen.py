@@ -124,10 +124,11 @@ class ChatScreen(Screen[None]):
 
     def show_passage(self, passage: Passage, start: int = 0, end: int | None = None) -> None:
         """Turn the page to these words, and highlight them."""
-        self.page.mark(passage.boxes(start, end))
         if self.has_class(_NARROW):
             self._bring_out(self.page)
             self.page.focus()
+        # Afterwards, since a page that was covered has no size yet to scroll in.
+        self.call_after_refresh(self.page.mark, passage.boxes(start, end))
 
     def action_cite(self, number: int) -> None:
         """Follow a citation of the exchange whose evidence is listed."""
