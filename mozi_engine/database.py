@@ -21,13 +21,16 @@ from mozi_engine.files import unwritable
 from mozi_engine.schema import MIGRATIONS
 
 _PATIENCE = 5.0  # seconds to wait for another mozi that is writing
-_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _SETTINGS = (
     "PRAGMA secure_delete = ON",
     "PRAGMA temp_store = MEMORY",  # nothing is sorted in a file that would outlive a deletion
     "PRAGMA foreign_keys = ON",
     "PRAGMA synchronous = NORMAL",
 )
+
+
+class _Damaged(sqlite3.DatabaseError):
+    """A check of the file found something wrong."""
 
 
 class Database:
@@ -83,7 +86,7 @@ class Database:
         try:
             return _connect(str(self.path))
         except sqlite3.Error as error:
-            if _code(error) not in _DAMAGED:
+            if not _is_damage(error):
                 raise _in_words(error, self.path) from error
         self.set_aside = _set_aside(self.path)
         return self._open()
@@ -94,7 +97,7 @@ class Database:
         try:
             yield
         except sqlite3.Error as error:
-            if self.path is None or _code(error) not in _DAMAGED:
+            if self.path is None or not _is_damage(error):
                 raise _in_words(error, self.path) from error
             self._connection.close()
             self.set_aside = _set_aside(self.path)
@@ -117,7 +120,7 @@ def _connect(path: str) -> sqlite3.Connection:
         for setting in _SETTINGS:
             connection.execute(setting)
         _log_ahead(connection)
-        connection.execute("PRAGMA quick_check(1)")
+        _look_through(connection)
         _bring_up_to_date(connection)
     except BaseException:
         connection.close()
@@ -137,6 +140,13 @@ def _log_ahead(connection: sqlite3.Connection) -> None:
             time.sleep(0.01)
         else:
             return
+
+
+def _look_through(connection: sqlite3.Connection) -> None:
+    """Read every page: damage is better found now than in the middle of an answer."""
+    ((found,),) = connection.execute("PRAGMA quick_check(1)").fetchall()
+    if found != "ok":
+        raise _Damaged(found)
 
 
 def _bring_up_to_date(connection: sqlite3.Connection) -> None:
@@ -175,6 +185,10 @@ def _set_aside(path: Path) -> Path:
         except OSError as error:
             raise unwritable(file, error) from error
     return target
+
+
+def _is_damage(error: sqlite3.Error) -> bool:
+    return isinstance(error, _Damaged) or _code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 def _code(error: sqlite3.Error) -> int:

@@ -13,15 +13,15 @@ import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from types import TracebackType
 from typing import Literal, Self
 
 from mozi_engine import answers
 from mozi_engine.database import Database
 from mozi_engine.errors import DataError
-from mozi_engine.files import data_dir
-from mozi_engine.types import Answer, Passage, Turn
+from mozi_engine.files import data_dir, expanded
+from mozi_engine.types import Answer, Paper, Passage, Turn
 
 Mode = Literal["paper", "support"]
 State = Literal["pending", "answered", "stopped", "failed"]
@@ -35,6 +35,17 @@ class PaperRef:
     title: str
     reference: str
     pages: int
+
+    @classmethod
+    def of(cls, paper: Paper, reference: str) -> Self:
+        """A paper that was read from `reference`; a path is kept whole, so that any folder reaches it."""
+        path = expanded(reference)
+        return cls(paper.id, paper.title, str(path.resolve()) if path.exists() else reference, paper.pages)
+
+    @property
+    def name(self) -> str:
+        """Its title, or the end of its reference where it has none."""
+        return self.title or PureWindowsPath(self.reference).name
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,17 +221,24 @@ class Store:
         self._written(exchange)
 
     def stop(self, exchange: int) -> None:
-        """The person stopped the answer: what came of it stays. Raises DataError."""
+        """The person stopped the answer: what came of it stays. One that has ended stays as it is.
+
+        Raises DataError.
+        """
         self._end(exchange, "stopped", "")
 
     def fail(self, exchange: int, why: str) -> None:
-        """The answer failed: what came of it stays, and why. Raises DataError."""
+        """The answer failed: what came of it stays, and why. One that has ended stays as it is.
+
+        Raises DataError.
+        """
         self._end(exchange, "failed", why)
 
     def _end(self, exchange: int, state: State, detail: str) -> None:
         with self._database.transaction() as database:
             database.execute(
-                "UPDATE exchanges SET state = ?, detail = ? WHERE id = ?", (state, _valid(detail), exchange)
+                "UPDATE exchanges SET state = ?, detail = ? WHERE id = ? AND state = 'pending'",
+                (state, _valid(detail), exchange),
             )
         self._written(exchange)
 
