@@ -313,6 +313,7 @@ class ChatApp(App[None]):
         if view := self._view(event):
             await view.finish(event.answer)
             self.chat.turn_to(view)
+            self.chat.transcript.reveal(view)
         self._ended(event)
 
     async def on_reply_done(self, event: messages.ReplyDone) -> None:

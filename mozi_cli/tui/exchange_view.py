@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 Progress = Literal["waiting", "answering", "answered", "stopped", "failed"]
 _LINK = "cite:"
-_QUOTED = 400  # characters of a quotation that are shown
+_QUOTED = 160  # characters of a quotation that are shown
 
 
 class ExchangeView(Vertical):
