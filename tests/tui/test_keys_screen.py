@@ -19,7 +19,7 @@ async def test_every_action_stands_there_on_a_line_of_its_own(size: tuple[int, i
         await until(pilot, lambda: "search everything" in "".join(screen_text(app)))
         text = str(screen.query_one(Static).content)
         for action in ACTIONS:
-            (line,) = (line for line in text.splitlines() if line.endswith(f"  {action.name}"))
+            (line,) = (line for line in text.splitlines() if line.endswith(f" {action.name}"))
             assert action.does in line
         window = screen.query_one(".window", VerticalScroll)
         assert window.virtual_size.width <= window.size.width
