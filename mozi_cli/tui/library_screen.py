@@ -54,7 +54,7 @@ class LibraryScreen(Screen[str | None]):
         else:
             with Vertical(classes="welcome"):
                 yield Static(EMPTY.format(key="Ctrl+O"))
-        yield Footer()
+        yield Footer(show_command_palette=False)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Leave with the paper chosen."""

@@ -35,5 +35,5 @@ def test_every_action_is_bound_and_every_bound_id_is_an_action() -> None:
 def test_every_bound_action_has_its_method() -> None:
     for kind, binding in bound():
         name = binding.action.partition("(")[0]
-        place, dot, method = name.rpartition(".")
+        _, dot, method = name.rpartition(".")
         assert dot or hasattr(kind, f"action_{method}"), f"{kind.__name__}: {binding.id}"
