@@ -11,21 +11,23 @@ from dataclasses import replace
 
 import typer
 
-from mozi_cli import console, opening, wording
+from mozi_cli import console, keeping, opening, wording
 from mozi_engine import records
 from mozi_engine import settings as user_settings
 from mozi_engine.answering import Answerer, Event
 from mozi_engine.dialogue import Dialogue, informed
-from mozi_engine.errors import MoziError
+from mozi_engine.errors import DataError, MoziError
 from mozi_engine.questions import check
 from mozi_engine.reading import RESERVED, Reading, beginning, estimated_tokens, taken_up
+from mozi_engine.recording import recorded
 from mozi_engine.retrieval.dense import Encoder
+from mozi_engine.sessions import Conversation, PaperRef
 from mozi_engine.settings import Settings
 from mozi_engine.types import GenerationSettings, Turn
 
 
 def run(
-    paper: str,
+    paper: str | None,
     asked: Sequence[str],
     settings: Settings,
     decoding: GenerationSettings,
@@ -33,12 +35,20 @@ def run(
     password: str | None,
     as_json: bool,
     whole: bool,
+    resume: str | None = None,
+    private: bool = False,
 ) -> None:
     """Open the paper, load the model beside it, and answer what is asked.
 
-    `whole` answers nothing before the model has read the whole paper.
+    `whole` answers nothing before the model has read the whole paper. `resume` is the conversation that
+    goes on, "" for the last one; `private` keeps nothing of what is said.
     """
     asked = [check(question) for question in asked]
+    in_person = not asked and sys.stdin.isatty()
+    before = _before(resume, in_person=in_person)
+    paper = paper or (keeping.paper_of(before) if before else None)
+    if paper is None:
+        raise typer.BadParameter("name a paper, as in: mozi chat paper.pdf; or go on: mozi chat --resume")
     encoder = Encoder()
     started = time.perf_counter()
     indexed, generator = opening.paper_and_model(paper, settings, encoder, password)
@@ -52,8 +62,8 @@ def run(
     elif whole:  # a server reads the paper with the first question
         text = beginning(indexed.paper, settings.context - RESERVED, estimated_tokens)
         answerer = replace(answerer, beginning=text.turns, abridged=bool(text.left_out))
-    if not asked and sys.stdin.isatty():
-        _converse(answerer, reading)
+    if in_person:
+        _converse(answerer, reading, PaperRef.of(indexed.paper, paper), before, private=private)
     else:
         _answer_all(asked or _piped(), informed(answerer, reading), read_ms, as_json=as_json)
 
@@ -87,23 +97,47 @@ def _answer_all(asked: Iterable[str], answerer: Answerer, read_ms: float, *, as_
             console.show_answer(events, model)
 
 
-def _converse(answerer: Answerer, reading: Reading | None) -> None:
+def _before(resume: str | None, *, in_person: bool) -> Conversation | None:
+    if resume is None:
+        return None
+    if not in_person:
+        raise typer.BadParameter("--resume goes on with a dialogue: on a terminal, without --ask")
+    return keeping.resumed(resume)
+
+
+def _converse(
+    answerer: Answerer,
+    reading: Reading | None,
+    paper: PaperRef,
+    before: Conversation | None,
+    *,
+    private: bool,
+) -> None:
     """A dialogue on the terminal: Ctrl-C stops an answer or drops a line, Ctrl-D leaves.
 
-    Between questions the model reads the paper.
+    Between questions the model reads the paper. What was said before is taken up, and what is said is kept.
     """
     console.note(f"{answerer.paper.title or 'This paper'}\nAsk away. Ctrl-C stops an answer, Ctrl-D leaves.")
+    if before:
+        console.note(wording.goes_on(before, paper))
+        console.show_exchange(before.exchanges[-1], first=False)
+    session = keeping.session(paper, answerer.generator.name, before)
+    store = keeping.store_for(paper, private=private)
     dialogue = Dialogue(answerer)
     if reading:
         dialogue.read_on(reading)
-    history: list[Turn] = []
+    history = before.history("paper") if before else []
     try:
         while (question := console.ask()) is not None:
             if question.strip():
+                refusals: list[DataError] = []
                 events = dialogue.ask(question, history)
+                events = recorded(events, store, session, question.strip(), refusals.append)
                 history += _exchange(question, events, answerer.generator.name)
+                console.not_kept(refusals)
                 _tell_how_far(dialogue)
     finally:
+        store.close()
         leave(dialogue)
 
 

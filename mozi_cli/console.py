@@ -13,7 +13,7 @@ from rich.text import Text
 
 from mozi_cli import wording
 from mozi_engine.answering import Done, Event, EvidenceFound, Searching, Token
-from mozi_engine.errors import MoziError
+from mozi_engine.errors import DataError, MoziError
 from mozi_engine.sessions import Exchange
 from mozi_engine.types import Answer, Evidence, Prefill
 
@@ -82,6 +82,12 @@ def ask() -> str | None:
 def note(message: str) -> None:
     """Say something about the session, apart from the answers."""
     stderr.print(Text(message, style="dim"), soft_wrap=True)
+
+
+def not_kept(refusals: Sequence[DataError]) -> None:
+    """Say that an exchange is on the screen only, if the disk refused it."""
+    for error in refusals:
+        note(wording.not_kept(error))
 
 
 def failure(error: MoziError) -> None:

@@ -23,7 +23,8 @@ def run(start: Start) -> None:
             app.desk.close()
         except KeyboardInterrupt:
             _leave(130)
-    app.store.close()
+    if app.store:
+        app.store.close()
     _leave(app.return_code or 0)
 
 

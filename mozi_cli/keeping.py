@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from mozi_cli import console, wording
 from mozi_engine.database import damaged
 from mozi_engine.errors import DataError, PaperError
-from mozi_engine.sessions import Conversation, Store
+from mozi_engine.sessions import Conversation, PaperRef, Session, Store, begin
 
 
 def on_disk() -> Store:
@@ -18,16 +19,18 @@ def on_disk() -> Store:
     return store
 
 
-def store(*, private: bool) -> Store:
-    """Where a conversation is kept. One that the disk refuses goes on without being kept."""
+def store_for(paper: PaperRef, *, private: bool) -> Store:
+    """Where a conversation about this paper is kept. One that the disk refuses goes on without being kept."""
     if private:
         return Store.private()
     try:
-        return on_disk()
+        store = on_disk()
+        store.noticed(paper)
     except DataError as error:
         console.failure(error)
         console.note(wording.NOT_KEPT)
         return Store.private()
+    return store
 
 
 def resumed(wanted: str) -> Conversation:
@@ -47,12 +50,17 @@ def paper_of(conversation: Conversation) -> str:
     Raises DataError where it has none, PaperError where the file is gone.
     """
     session = conversation.session
+    again = f"mozi chat --resume {session.id[:8]} --paper PAPER"
     if session.paper is None:
-        raise DataError(
-            f"conversation {session.id} is about no paper", hint=f"mozi chat --resume {session.id} -p PAPER"
-        )
+        raise DataError(f"conversation {session.id} is about no paper", hint=f"name one: {again}")
     reference = session.paper.reference
     if Path(reference).is_absolute() and not Path(reference).exists():
-        hint = f"say where it is now: mozi chat --resume {session.id} --paper PATH"
-        raise PaperError(f"the paper is not at {reference} any more", hint)
+        raise PaperError(f"the paper is not at {reference} any more", hint=f"say where it is: {again}")
     return reference
+
+
+def session(paper: PaperRef, model: str, before: Conversation | None) -> Session:
+    """The session that questions about the paper now go to: a new one, or the one from before."""
+    if before is None:
+        return begin("paper", paper, model)
+    return replace(before.session, mode="paper", paper=paper, model=model)

@@ -52,14 +52,20 @@ def _options(
 @app.command(
     epilog="""\b
 Examples:
-  mozi chat --paper paper.pdf
-  mozi chat --paper arxiv:1805.02262 --ask "How large is the graph?"
-  mozi chat --paper paper.pdf --json < questions.txt
-  mozi chat --paper paper.pdf --base-url http://127.0.0.1:11434/v1 --model qwen3
+  mozi chat paper.pdf
+  mozi chat arxiv:1805.02262 --ask "How large is the graph?"
+  mozi chat --resume
+  mozi chat paper.pdf --json < questions.txt
+  mozi chat paper.pdf --base-url http://127.0.0.1:11434/v1 --model qwen3
 """
 )
 def chat(
-    paper: Annotated[str | None, typer.Option("--paper", "-p", metavar="PAPER", help=PAPER_HELP)] = None,
+    named: Annotated[
+        str | None, typer.Argument(metavar="PAPER", help=f"{PAPER_HELP} After --resume: an id.")
+    ] = None,
+    paper: Annotated[
+        str | None, typer.Option("--paper", "-p", metavar="PAPER", help="The same, by name.")
+    ] = None,
     ask: Annotated[
         list[str] | None, typer.Option("--ask", "-a", metavar="QUESTION", help="A question; repeatable.")
     ] = None,
@@ -82,10 +88,12 @@ def chat(
     plain: Annotated[
         bool, typer.Option("--plain", help="A dialogue line by line, not the full screen.")
     ] = False,
-    support: Annotated[bool, typer.Option("--support", help="Talk with the companion.")] = False,
+    support: Annotated[bool, typer.Option("--support", help="Begin with the companion.")] = False,
     resume: Annotated[
-        str | None, typer.Option(metavar="ID", help="Go on with a conversation; last: the last one.")
-    ] = None,
+        bool,
+        typer.Option("--resume", "-r", help="Go on with the last conversation; with --resume ID, with that."),
+    ] = False,
+    private: Annotated[bool, typer.Option("--private", help="Keep nothing of the conversation.")] = False,
 ) -> None:
     """Ask a paper questions, and get answers with citations.
 
@@ -95,24 +103,34 @@ def chat(
     from mozi_engine.settings import load
     from mozi_engine.types import GenerationSettings
 
+    if named and paper and not resume:
+        raise typer.BadParameter(f"two papers, {named} and {paper}: give one")
     engine = engine or ("remote" if base_url else None)
     given: dict[str, Any] = {"passages": passages, "model": model, "engine": engine, "base_url": base_url}
     settings = replace(load(), **{name: value for name, value in given.items() if value is not None})
     decoding = GenerationSettings(temperature, top_p, top_k, max_tokens, seed)
+    reference = paper if resume else paper or named
+    resumed = (named or "") if resume else None
     if not (ask or json or plain or whole) and _on_terminal():
         from mozi_cli import full_screen
         from mozi_cli.tui.start import Start
 
         mode: Literal["paper", "support"] = "support" if support else "paper"
-        full_screen.run(Start(settings, decoding, paper or "", password, mode, resume))
+        full_screen.run(Start(settings, decoding, reference or "", password, mode, resumed, private))
         return
-    if paper is None:
-        raise typer.BadParameter(
-            "name a paper; the full screen, which offers some, needs a terminal", param_hint="--paper"
-        )
     from mozi_cli import chat as command
 
-    command.run(paper, ask or [], settings, decoding, password=password, as_json=json, whole=whole)
+    command.run(
+        reference,
+        ask or [],
+        settings,
+        decoding,
+        password=password,
+        as_json=json,
+        whole=whole,
+        resume=resumed,
+        private=private,
+    )
 
 
 @app.command(

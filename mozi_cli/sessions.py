@@ -15,6 +15,8 @@ app = typer.Typer(
     help="List, show, export and delete conversations.", no_args_is_help=True, rich_markup_mode=None
 )
 
+_NO_END = 10_000  # columns: in a pipe, what is long stays whole
+
 Id = Annotated[str, typer.Argument(metavar="ID", help="Its id in `mozi sessions list`, or the beginning.")]
 
 
@@ -88,7 +90,7 @@ Examples:
 """
 )
 def delete(
-    sessions: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Their ids.")] = None,
+    sessions: Annotated[list[str] | None, typer.Argument(metavar="ID", help="Their ids.")] = None,
     everything: Annotated[
         bool, typer.Option("--all", help="All of them, and the list of papers that were opened.")
     ] = False,
@@ -132,16 +134,20 @@ def _counted(count: int) -> str:
 
 
 def _print_table(summaries: list[Summary] | tuple[Summary, ...]) -> None:
+    from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from mozi_cli import wording
-    from mozi_cli.console import stdout
 
-    table = Table(box=None, pad_edge=False)
-    for heading in ("id", "last used", "questions"):
-        table.add_column(heading, no_wrap=True)
+    console = Console(highlight=False)
+    table = Table(box=None, pad_edge=False, expand=console.is_terminal)
+    for heading, width in (("id", 8), ("last used", 16), ("questions", 9)):
+        table.add_column(heading, no_wrap=True, min_width=width)
     for heading in ("about", "last question"):
-        table.add_column(heading, no_wrap=True, overflow="ellipsis", ratio=1)
+        table.add_column(heading, no_wrap=True, ratio=1 if console.is_terminal else None)
     for summary in summaries:
-        table.add_row(*wording.row(summary))
-    stdout.print(table, markup=False)
+        table.add_row(*map(Text, wording.row(summary)))
+    if not console.is_terminal:
+        console.width = _NO_END
+    console.print(table)

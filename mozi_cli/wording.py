@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from mozi_engine.catalog_file import ModelSpec
-from mozi_engine.errors import MoziError
 from mozi_engine.files import size
-from mozi_engine.paper.page import spell
 from mozi_engine.quotations import NOT_IN_PAPER as NOT_IN_PAPER
 from mozi_engine.quotations import UNSUPPORTED as UNSUPPORTED
 from mozi_engine.quotations import Quote as Quote
 from mozi_engine.quotations import doubts as doubts
 from mozi_engine.quotations import marked as marked
 from mozi_engine.quotations import quotes as quotes
-from mozi_engine.reading import BackgroundReading
-from mozi_engine.sessions import Conversation, Exchange, Session, Summary
-from mozi_engine.types import Answer, Evidence, Paper, Passage
+from mozi_engine.types import Answer, Evidence, Passage
+
+if TYPE_CHECKING:  # the full screen waits for these words before its first paint
+    from mozi_engine.catalog_file import ModelSpec
+    from mozi_engine.errors import DataError
+    from mozi_engine.reading import BackgroundReading
+    from mozi_engine.sessions import Conversation, Exchange, PaperRef, Session, Summary
 
 NOT_KEPT = "this conversation is not kept"
 
@@ -78,6 +80,8 @@ def summary(seconds: Sequence[float], model: str) -> str:
 
 def not_read(scanned: Sequence[int]) -> str:
     """Which pages are pictures, and what would read them."""
+    from mozi_engine.paper.page import spell
+
     return f"not read: {spell(scanned)} (scans without text); pip install 'rapidocr>=3.9' lets mozi read them"
 
 
@@ -133,12 +137,12 @@ def ending(exchange: Exchange) -> str:
     return "" if exchange.state == "answered" else "stopped"
 
 
-def not_kept(error: MoziError) -> str:
+def not_kept(error: DataError) -> str:
     """That an exchange is on the screen only, and why."""
     return f"not kept: {error.message}" + (f" ({error.hint})" if error.hint else "")
 
 
-def goes_on(conversation: Conversation, paper: Paper) -> str:
+def goes_on(conversation: Conversation, paper: PaperRef) -> str:
     """That a conversation goes on, and whether its paper is still the same."""
     count = len(conversation.exchanges)
     told = f"going on after {count} question" + "s" * (count != 1)

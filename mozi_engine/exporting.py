@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import PureWindowsPath
 from typing import Literal
 
+from mozi_engine.errors import DataError
 from mozi_engine.quotations import NOT_IN_PAPER, Quote, doubts, marked, quotes
 from mozi_engine.records import conversation_record
 from mozi_engine.sessions import Conversation, Exchange, PaperRef, Session
@@ -41,11 +42,11 @@ def markdown(conversation: Conversation) -> str:
 def bibtex(conversation: Conversation) -> str:
     """An entry for the paper, from what its reference tells, with the quotations in its note.
 
-    Empty when the conversation is about no paper.
+    Raises DataError when the conversation is about no paper.
     """
     paper = conversation.session.paper
     if paper is None:
-        return ""
+        raise DataError("this conversation is about no paper", hint="export it as md or json")
     fields = {"title": f"{{{_latex(paper.name)}}}", **_identifiers(paper.reference)}
     if note := _note(conversation.exchanges):
         fields["note"] = note

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from mozi_engine.types import Answer, Citation, Passage
 
 UNSUPPORTED = "[?]"
+_TABLE_LINE = re.compile(r"\|?[\s:|-]*-[\s:|-]*\|?")
 NOT_IN_PAPER = "Not in the paper."
 
 
@@ -54,9 +56,18 @@ def marked(answer: Answer, mark: Callable[[int], str] = mark) -> str:
         marks.setdefault(citation.sentence, []).append(mark(places.index(_place(citation)) + 1))
     text = answer.text
     for span in sorted(marks, reverse=True):
-        _, end = span
-        text = f"{text[:end]} {''.join(marks[span])}{text[end:]}"
+        end = _place_for_marks(text, *span)
+        if end is not None:
+            text = f"{text[:end].rstrip()} {''.join(marks[span])}{text[end:]}"
     return text
+
+
+def _place_for_marks(text: str, start: int, end: int) -> int | None:
+    """Where a sentence's marks go: into a table row's last cell, and nowhere in the line below a table's head."""
+    sentence = text[start:end]
+    if _TABLE_LINE.fullmatch(sentence):
+        return None
+    return end - 1 if sentence.startswith("|") and sentence.endswith("|") else end
 
 
 def doubts(answer: Answer) -> list[str]:

@@ -1,4 +1,7 @@
-"""The full screen: read a paper, ask it, and see the evidence on its page."""
+"""The full screen: read a paper, ask it, and see the evidence on its page.
+
+What the first paint does not need is imported after it, where it is used.
+"""
 
 from __future__ import annotations
 
@@ -7,25 +10,28 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 from itertools import count
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import App
 from textual.binding import BindingType
+from textual.message import Message
 from textual.screen import Screen
 
 from mozi_cli import wording
-from mozi_cli.tui import errands, keys, messages, theme, threads
+from mozi_cli.tui import keys, theme, threads
 from mozi_cli.tui.bindings import bind
 from mozi_cli.tui.chat_screen import ChatScreen
 from mozi_cli.tui.exchange_view import ExchangeView
 from mozi_cli.tui.start import Start
-from mozi_engine import sessions
 from mozi_engine.errors import MoziError
-from mozi_engine.sessions import PaperRef, Session, Store
 from mozi_engine.types import Turn
 
 if TYPE_CHECKING:
+    from mozi_cli.tui import messages
     from mozi_cli.tui.desk import Desk
+    from mozi_engine.sessions import Mode, Session, Store
+
+MakeDesk = Callable[[Callable[[Message], object], Start], "Desk"]
 
 _STAGES: dict[str, tuple[messages.Part, ...]] = {
     "text": ("text",),
@@ -51,14 +57,16 @@ class ChatApp(App[None]):
         bind("interrupt", "interrupt", priority=True),
     ]
 
-    def __init__(self, start: Start, make_desk: Callable[[errands.Post, Start], Desk] = errands.desk) -> None:
-        """`make_desk` makes the engine's side, in a thread."""
+    def __init__(self, start: Start, make_desk: MakeDesk | None = None) -> None:
+        """`make_desk` makes the engine's side, in a thread; None: the real one."""
         super().__init__()
         self.start = start
         self.chat = ChatScreen()
-        self.desk: Desk | None = None
-        self.store = Store.private()
-        self.session = sessions.begin(start.mode, model=start.settings.model)
+        self.mode: Mode = start.mode
+        self.model = start.settings.model
+        self.desk: Desk | None = None  # these three are there a moment after the first paint
+        self.store: Store | None = None
+        self.session: Session | None = None
         self._make_desk = make_desk
         for colours in theme.THEMES:
             self.register_theme(colours)
@@ -80,7 +88,12 @@ class ChatApp(App[None]):
 
     def on_mount(self) -> None:
         """Paint first; the engine is imported after that."""
-        self.call_after_refresh(self.errand, errands.prepare, self.start, self._make_desk)
+        self.call_after_refresh(threads.start, self._set_out, self._told)
+
+    def _set_out(self) -> None:
+        from mozi_cli.tui import errands
+
+        errands.prepare(self.post_message, self.start, self._make_desk or errands.desk)
 
     def errand(self, work: Callable[..., object], *arguments: object) -> None:
         """Have something done in a thread; it is given a way to post messages, and its failure is told."""
@@ -90,25 +103,35 @@ class ChatApp(App[None]):
 
     def open(self, reference: str, password: str | None = None) -> None:
         """Another paper, and a conversation of its own."""
-        self.run_worker(self._turn_to(sessions.begin("paper", model=self.session.model)))
+        from mozi_engine import sessions
+
+        self.set_mode("paper")
+        self.run_worker(self._turn_to(sessions.begin("paper", model=self.model)))
         self._read(reference, password)
 
     def resume(self, session: str) -> None:
         """Go on with a conversation that was kept; "" is the last one."""
+        from mozi_cli.tui import errands
+
         self.errand(errands.resume, self.store, session)
 
     def use_model(self, name: str) -> None:
         """Ask another model from now on."""
         if self.desk:
-            self.session = replace(self.session, model=name)
+            self.model = name
             self.chat.status.tell("model", "working", f"{name}, loading")
             self.chat.status.reset("reading")
             self.desk.load(name)
 
-    def set_mode(self, mode: sessions.Mode) -> None:
+    def set_mode(self, mode: Mode) -> None:
         """Whom the next question goes to."""
-        self.session = replace(self.session, mode=mode)
+        self.mode = mode
         self.chat.set_mode(mode, self._introduction)
+
+    @property
+    def title_of_paper(self) -> str:
+        """What the open paper is called; "" where none is."""
+        return self.session.paper.name if self.session and self.session.paper else ""
 
     @property
     def asked(self) -> bool:
@@ -134,7 +157,7 @@ class ChatApp(App[None]):
 
     async def ask(self, question: str) -> None:
         """Put a question in the line; it is answered when it can be."""
-        view = ExchangeView(next(self._numbers), question, self.session.mode)
+        view = ExchangeView(next(self._numbers), question, self.mode)
         self._waiting.append(view)
         await self.chat.transcript.add(view)
         self._answer_next()
@@ -167,19 +190,21 @@ class ChatApp(App[None]):
     def _waits_for(self, view: ExchangeView) -> str:
         if self._answering:
             return wording.WAITING_FOR_ANSWER
-        if self.desk is None or (view.mode == "paper" and not self._searchable):
+        if self.session is None or (view.mode == "paper" and not self._searchable):
             return wording.WAITING_FOR_PAPER if view.mode == "paper" else wording.WAITING_FOR_MODEL
         return ""
 
     def _put(self, view: ExchangeView) -> None:
         from mozi_cli.tui.asking import Asking
 
+        if not (self.desk and self.store and self.session):
+            return
         history = self._history(view)
-        self.session = session = replace(self.session, mode=view.mode)
+        self.session = session = replace(self.session, mode=view.mode, model=self.model)
         self.chat.turn_to(view)
         view.tell(wording.SEARCHING if view.mode == "paper" else wording.LISTENING)
         asking = Asking(view.number, view.question, session, self.store, self.post_message)
-        cast("Desk", self.desk).ask(asking, history)
+        self.desk.ask(asking, history)
 
     def _history(self, asked: ExchangeView) -> list[Turn]:
         views = self.chat.transcript.views
@@ -195,11 +220,12 @@ class ChatApp(App[None]):
 
     def on_desk_ready(self, event: messages.DeskReady) -> None:
         """The engine is there: begin with what was asked for."""
-        self.desk, self.store, self._introduction = event.desk, event.store, event.introduction
+        self.desk, self.store, self.session = event.desk, event.store, event.session
+        self._introduction = event.introduction
         if event.note:
             self._told(event.note)
-        self.set_mode(self.session.mode)
-        self.use_model(self.session.model)
+        self.set_mode(self.mode)
+        self.use_model(self.model)
         start = self.start
         if start.resume is not None:
             self.resume(start.resume)
@@ -211,15 +237,16 @@ class ChatApp(App[None]):
 
     async def on_resumed(self, event: messages.Resumed) -> None:
         """A conversation goes on where it ended, with its paper and its model."""
-        session, model = event.conversation.session, self.session.model
+        session = event.conversation.session
         views = [ExchangeView.of(next(self._numbers), each) for each in event.conversation.exchanges]
         await self._turn_to(session, views)
         self.chat.question.remember(*(view.question for view in views))
         self.set_mode(session.mode)
-        if session.model and session.model != model:
+        if session.model and session.model != self.model:
             self.use_model(session.model)
-        if session.paper:
-            self._read(session.paper.reference, self.start.password)
+        reference = self.start.reference or (session.paper.reference if session.paper else "")
+        if reference:
+            self._read(reference, self.start.password)
 
     def on_worked(self, event: messages.Worked) -> None:
         """Long work is under way."""
@@ -230,13 +257,15 @@ class ChatApp(App[None]):
 
     def on_paper_read(self, event: messages.PaperRead) -> None:
         """Show the paper; what it is asked is searched in it from now on."""
-        known = PaperRef.of(event.paper, event.reference)
+        from mozi_cli.tui import errands
+
         if not self._searchable:
-            self.errand(errands.noticed, self.store, known)
-        self.session = replace(self.session, paper=known)
+            self.errand(errands.noticed, self.store, event.known)
+        if self.session:
+            self.session = replace(self.session, paper=event.known)
         self._searchable = True
         self.chat.page.show(event.paper, event.file, event.password)
-        self.chat.transcript.welcome(wording.opened(event.paper.title or known.name))
+        self.chat.transcript.welcome(wording.opened(event.known.name))
         for part in _STAGES[event.stage]:
             self.chat.status.tell(part, "ready")
         self._answer_next()
@@ -259,7 +288,7 @@ class ChatApp(App[None]):
 
     def on_model_ready(self, event: messages.ModelReady) -> None:
         """The model can be asked."""
-        self.session = replace(self.session, model=event.name)
+        self.model = event.name
         self.chat.status.tell("model", "ready", event.name)
 
     def on_model_failed(self, event: messages.ModelFailed) -> None:
@@ -312,6 +341,7 @@ class ChatApp(App[None]):
         if view := self._view(event):
             await view.finish(event.answer)
             self.chat.turn_to(view)
+            self.chat.transcript.reveal(view)
         self._ended(event)
 
     async def on_reply_done(self, event: messages.ReplyDone) -> None:

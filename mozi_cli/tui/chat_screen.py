@@ -13,7 +13,7 @@ from textual.widget import Widget
 from textual.widgets import Footer, Static
 
 from mozi_cli import wording
-from mozi_cli.tui import editor, errands, keys
+from mozi_cli.tui import editor, keys
 from mozi_cli.tui.bindings import bind
 from mozi_cli.tui.evidence_pane import EvidencePane
 from mozi_cli.tui.exchange_view import ExchangeView
@@ -27,8 +27,10 @@ from mozi_engine.types import Passage
 if TYPE_CHECKING:
     from mozi_cli.tui.app import ChatApp
     from mozi_cli.tui.export_screen import Export
+    from mozi_engine.sessions import Store
 
 _ASK = {"paper": "Ask the paper. Enter sends, Ctrl+J begins a new line.", "support": "What is on your mind?"}
+_KEPT = ("open", "library", "sessions", "models", "export")  # actions that need the store or the engine
 _NARROW = "-narrow"  # one pane at a time
 _PAGE = "-page"  # and that is the page
 
@@ -109,10 +111,10 @@ class ChatScreen(Screen[None]):
     def turn_to(self, view: ExchangeView | None) -> None:
         """List this exchange's evidence."""
         self.current, self.quote = view, None
-        if view:
-            self.evidence.show(view.evidence, view.answer)
-        else:
-            self.evidence.show(())
+        answer = view.answer if view else None
+        self.evidence.show(view.evidence if view else (), answer)
+        cited = min(len(quotes(answer)), 9) if answer else 0
+        self.question.citations = frozenset(str(number) for number in range(1, cited + 1))
 
     def set_mode(self, mode: str, banner: str) -> None:
         """Whom the next question goes to, in colours and words."""
@@ -145,6 +147,10 @@ class ChatScreen(Screen[None]):
         """A citation was clicked."""
         self._follow(event.view, event.citation)
 
+    def on_question_input_citation_wanted(self, event: QuestionInput.CitationWanted) -> None:
+        """A citation's number was pressed."""
+        self.action_cite(event.number)
+
     def on_evidence_pane_passage_chosen(self, event: EvidencePane.PassageChosen) -> None:
         """A passage was chosen from the list."""
         self.show_passage(event.passage)
@@ -173,22 +179,28 @@ class ChatScreen(Screen[None]):
         await self._chat.stop()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Esc stops where there is something to stop."""
+        """Esc stops where there is something to stop; what is kept on the disk is there after a moment."""
         if action == "stop":
             return self._chat.busy
+        if action in _KEPT:
+            return self._chat.store is not None
         return super().check_action(action, parameters)
+
+    @property
+    def _store(self) -> Store:
+        return cast("Store", self._chat.store)
 
     def action_open(self) -> None:
         """Ask for another paper."""
         from mozi_cli.tui.open_screen import OpenScreen
 
-        self.app.push_screen(OpenScreen(self._chat.store.papers()), self._open)
+        self.app.push_screen(OpenScreen(self._store.papers()), self._open)
 
     def action_library(self) -> None:
         """Show the recent papers."""
         from mozi_cli.tui.library_screen import LibraryScreen
 
-        self.app.push_screen(LibraryScreen(self._chat.store.papers()), self._open)
+        self.app.push_screen(LibraryScreen(self._store.papers()), self._open)
 
     def _open(self, reference: str | None) -> None:
         if reference is not None:
@@ -196,9 +208,10 @@ class ChatScreen(Screen[None]):
 
     def action_sessions(self) -> None:
         """Show the conversations there were."""
+        from mozi_cli.tui import errands
         from mozi_cli.tui.sessions_screen import SessionsScreen
 
-        store = self._chat.store
+        store = self._store
         screen = SessionsScreen(store.recent(), store.load, store.delete, partial(errands.write, store))
         self.app.push_screen(screen, self._resume)
 
@@ -210,7 +223,7 @@ class ChatScreen(Screen[None]):
         """Choose another model."""
         from mozi_cli.tui.models_screen import ModelsScreen
 
-        self.app.push_screen(ModelsScreen(self._chat.session.model), self._use)
+        self.app.push_screen(ModelsScreen(self._chat.model), self._use)
 
     def _use(self, model: str | None) -> None:
         if model is not None:
@@ -218,7 +231,7 @@ class ChatScreen(Screen[None]):
 
     def action_support(self) -> None:
         """Turn from the paper to the companion, or back."""
-        self._chat.set_mode("paper" if self._chat.session.mode == "support" else "support")
+        self._chat.set_mode("paper" if self._chat.mode == "support" else "support")
 
     def action_export(self) -> None:
         """Write the conversation to a file."""
@@ -227,12 +240,13 @@ class ChatScreen(Screen[None]):
         if not self._chat.asked:
             self.notify("there is nothing to export yet")
             return
-        paper = self._chat.session.paper
-        self.app.push_screen(ExportScreen(file_name(paper.name if paper else "")), self._export)
+        self.app.push_screen(ExportScreen(file_name(self._chat.title_of_paper)), self._export)
 
     def _export(self, wanted: Export | None) -> None:
-        if wanted is not None:
-            self._chat.errand(errands.export, self._chat.store, self._chat.session.id, wanted)
+        from mozi_cli.tui import errands
+
+        if wanted is not None and self._chat.session:
+            self._chat.errand(errands.export, self._store, self._chat.session.id, wanted)
 
     def action_keys(self) -> None:
         """Show every key."""
@@ -260,8 +274,7 @@ class ChatScreen(Screen[None]):
         answer = self.current.answer if self.current else None
         quote = self.quote or next(iter(quotes(answer)), None) if answer else None
         if quote:
-            paper = self._chat.session.paper
-            self._copy(wording.reference(quote, paper.name if paper else ""), "quotation")
+            self._copy(wording.reference(quote, self._chat.title_of_paper), "quotation")
 
     def _copy(self, text: str, what: str) -> None:
         self.app.copy_to_clipboard(text)

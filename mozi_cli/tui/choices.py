@@ -56,20 +56,20 @@ def _drawn(row: Row, positions: Iterable[int]) -> Content:
 class Filtered(Vertical):
     """A list that the line above it filters. The list has the focus at first; "/" goes to the line.
 
-    `nothing` is said where the filter leaves no row.
+    `nothing` is said where the filter leaves no row, `none` where there is none to filter.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("slash", "filter", "Filter")]
 
-    def __init__(self, rows: Sequence[Row], nothing: str = "nothing like that") -> None:
+    def __init__(self, rows: Sequence[Row], *, nothing: str, none: str = "") -> None:
         super().__init__()
-        self._rows, self._nothing = list(rows), nothing
+        self._rows, self._nothing, self._none = list(rows), nothing, none
 
     def compose(self) -> ComposeResult:
         """The line, the list, and what is said instead of an empty one."""
         yield _Line(placeholder="/ to filter", compact=True)
         yield Choices()
-        yield Static(self._nothing, classes="nothing")
+        yield Static(classes="nothing")
 
     def on_mount(self) -> None:
         """Show all rows."""
@@ -100,12 +100,14 @@ class Filtered(Vertical):
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Enter chooses from the line as it does from the list."""
         event.stop()
-        self.choices.action_select()
+        # In its own time: what a child says while its parent speaks does not bubble past the parent.
+        self.choices.call_later(self.choices.action_select)
 
     def _narrow(self, query: str) -> None:
         self.choices.show(self._rows, query)
-        self.query_one(".nothing").display = not self.choices.option_count
-        self.choices.display = bool(self.choices.option_count)
+        nothing = self.query_one(".nothing", Static)
+        nothing.update(self._nothing if self._rows else self._none)
+        nothing.display = not self.choices.option_count
 
 
 class _Line(Input):

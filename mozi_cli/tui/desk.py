@@ -26,6 +26,7 @@ from mozi_engine.indexing import Indexed, index
 from mozi_engine.paper.source import locate
 from mozi_engine.reading import Reading, taken_up
 from mozi_engine.retrieval.dense import Encoder
+from mozi_engine.sessions import PaperRef
 from mozi_engine.settings import Settings
 from mozi_engine.support.companion import Companion
 from mozi_engine.types import GenerationSettings, Prefill, Progress, Turn
@@ -141,7 +142,8 @@ class Desk:
                 self._post(messages.Worked(_PARTS[event.unit], event.label, event.done, event.total))
             else:
                 self._take(event)
-                self._post(messages.PaperRead(event.paper, reference, file, password, event.stage))
+                known = PaperRef.of(event.paper, reference)
+                self._post(messages.PaperRead(event.paper, known, file, password, event.stage))
         self._read_on()
 
     def _located(self, turn: int, reference: str) -> Path:

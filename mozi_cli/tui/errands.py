@@ -1,4 +1,7 @@
-"""What the screen has done in threads besides asking: setting out, looking things up, writing files."""
+"""What the screen has done in threads besides asking: setting out, looking things up, writing files.
+
+Importing this imports the engine: it takes its second, and is done in a thread after the first paint.
+"""
 
 from __future__ import annotations
 
@@ -8,23 +11,23 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 
 from mozi_cli.tui import messages
+from mozi_cli.tui.desk import Desk
+from mozi_cli.tui.start import Start
+from mozi_engine import files, sessions
+from mozi_engine.database import damaged
 from mozi_engine.errors import DataError, MoziError
+from mozi_engine.exporting import WRITERS, Format
+from mozi_engine.sessions import PaperRef, Store
 
 if TYPE_CHECKING:
-    from mozi_cli.tui.desk import Desk
     from mozi_cli.tui.export_screen import Export
-    from mozi_cli.tui.start import Start
-    from mozi_engine.exporting import Format
-    from mozi_engine.sessions import PaperRef, Store
 
 _ENDINGS: dict[str, Format] = {"markdown": "md", "json": "json", "bibtex": "bib"}
 Post = Callable[[Message], object]
 
 
 def desk(post: Post, start: Start) -> Desk:
-    """The engine's side of the screen; importing the engine is what takes its time."""
-    from mozi_cli.tui.desk import Desk
-
+    """The engine's side of the screen."""
     return Desk(post, start.settings, start.decoding)
 
 
@@ -32,13 +35,11 @@ def prepare(post: Post, start: Start, make_desk: Callable[[Post, Start], Desk]) 
     """Make the desk and open the store. A disk that refuses costs the keeping, not the conversation."""
     made = make_desk(post, start)
     store, note = _store(private=start.private)
-    post(messages.DeskReady(made, store, made.introduction, note))
+    session = sessions.begin(start.mode, model=start.settings.model)
+    post(messages.DeskReady(made, store, session, made.introduction, note))
 
 
 def _store(*, private: bool) -> tuple[Store, MoziError | None]:
-    from mozi_engine.database import damaged
-    from mozi_engine.sessions import Store
-
     if private:
         return Store.private(), None
     try:
@@ -72,9 +73,6 @@ def export(post: Post, store: Store, session: str, wanted: Export) -> None:
 
 def write(store: Store, session: str, wanted: Export) -> None:
     """The same, and say nothing of it."""
-    from mozi_engine import files
-    from mozi_engine.exporting import WRITERS
-
     text = WRITERS[_ENDINGS[wanted.format]](store.load(session))
     with files.atomic(wanted.path) as file:
         file.write(text.encode())

@@ -14,7 +14,7 @@ from mozi_cli import wording
 from mozi_cli.tui.bindings import bind
 from mozi_engine.types import Answer, Evidence, Passage
 
-_SNIPPET = 160  # characters of a passage that are shown
+_SNIPPET = 300  # characters of a passage that are shown
 
 
 class EvidencePane(OptionList):

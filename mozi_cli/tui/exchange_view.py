@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 Progress = Literal["waiting", "answering", "answered", "stopped", "failed"]
 _LINK = "cite:"
+_QUOTED = 160  # characters of a quotation that are shown
 
 
 class ExchangeView(Vertical):
@@ -172,11 +173,9 @@ def _ending(progress: Progress, detail: str) -> str:
 
 
 def _source(quote: wording.Quote) -> Static:
-    line = f"{wording.place(quote.passage)}: “{wording.snippet(quote.text, 400)}”"
-    link = Content.from_markup(
-        "[@click=cite($number)]\\[$number][/] $line", number=str(quote.number), line=line
-    )
-    return Static(link, classes="source")
+    mark = Content.from_markup(f"[@click=cite({quote.number})]\\[{quote.number}][/]")
+    told = f" {wording.place(quote.passage)}: “{wording.snippet(quote.text, _QUOTED)}”"
+    return Static(mark + Content(told), classes="source")
 
 
 def _doubt(line: str) -> Static:

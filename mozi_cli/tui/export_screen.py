@@ -100,8 +100,11 @@ class ExportScreen(ModalScreen[Export | None]):
 
 
 def _wrong(path: Path) -> str:
-    if path.is_dir():
-        return f"{path} is a folder: add a file’s name"
-    if not path.parent.is_dir():
-        return f"there is no folder {path.parent}"
+    try:
+        if path.is_dir():
+            return f"{path} is a folder: add a file’s name"
+        if not path.parent.is_dir():
+            return f"there is no folder {path.parent}"
+    except (OSError, ValueError) as error:
+        return f"not a file’s name: {error}"
     return ""

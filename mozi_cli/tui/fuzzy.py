@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-TIGHT = 1 / 3  # letters in so wide a stretch are still meant; wider, nearly anything would fit
+TIGHT = 1 / 2  # letters in so wide a stretch are still meant; wider, nearly anything would fit
 
 
 @dataclass(frozen=True, slots=True)

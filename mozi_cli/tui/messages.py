@@ -13,7 +13,7 @@ from mozi_engine.types import Answer, Evidence, Paper
 
 if TYPE_CHECKING:
     from mozi_cli.tui.desk import Desk
-    from mozi_engine.sessions import Conversation, Store
+    from mozi_engine.sessions import Conversation, PaperRef, Session, Store
 
 Part = Literal["text", "layout", "index", "model", "reading"]
 
@@ -24,6 +24,7 @@ class DeskReady(Message):
 
     desk: Desk
     store: Store
+    session: Session
     introduction: str
     note: MoziError | None
 
@@ -57,7 +58,7 @@ class PaperRead(Message):
     """The paper is known better than before. `stage` is indexing.Indexed's: text, layout, dense."""
 
     paper: Paper
-    reference: str
+    known: PaperRef
     file: Path
     password: str | None
     stage: str

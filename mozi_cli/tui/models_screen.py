@@ -79,6 +79,7 @@ class ModelsScreen(ModalScreen[str | None]):
         """The models, what is to say of the one highlighted, and the download under way."""
         with Vertical(classes="window large"):
             yield Choices()
+            yield Static(id="about", markup=False)
             yield Static(id="said", markup=False)
             yield ProgressBar(show_eta=False)
             yield Footer()
@@ -91,12 +92,11 @@ class ModelsScreen(ModalScreen[str | None]):
         self.query_one(Choices).focus()
 
     @on(OptionList.OptionHighlighted)
-    def describe(self, event: OptionList.OptionHighlighted) -> None:
+    def move(self) -> None:
         """Say what else is known of the model."""
+        self._describe()
         if self._pulling is None:
-            spec = self._specs[event.option_id or ""]
-            told = (spec.title, spec.licence, f"context {spec.context:,} tokens", spec.note)
-            self._say(" · ".join(filter(None, told)))
+            self._say("")
 
     @on(OptionList.OptionSelected)
     @work
@@ -196,9 +196,16 @@ class ModelsScreen(ModalScreen[str | None]):
 
     def _show(self, highlighted: str) -> None:
         choices = self.query_one(Choices)
-        choices.show(_row(spec, self._current) for spec in self._specs.values())
-        if highlighted in self._specs:
-            choices.highlighted = list(self._specs).index(highlighted)
+        with self.prevent(OptionList.OptionHighlighted):
+            choices.show(_row(spec, self._current) for spec in self._specs.values())
+            if highlighted in self._specs:
+                choices.highlighted = list(self._specs).index(highlighted)
+        self._describe()
+
+    def _describe(self) -> None:
+        if spec := self._highlighted():
+            told = (spec.title, spec.licence, f"context {spec.context:,} tokens", spec.note)
+            self.query_one("#about", Static).update(" · ".join(filter(None, told)))
 
     def _say(self, text: str, *, wrong: bool = False) -> None:
         said = self.query_one("#said", Static)

@@ -12,13 +12,22 @@ from textual.widgets import TextArea
 
 
 class QuestionInput(TextArea):
-    """Enter asks, Shift+Enter or Ctrl+J begins a new line, Up and Down bring back what was asked."""
+    """Enter asks, Shift+Enter or Ctrl+J begins a new line, Up and Down bring back what was asked.
+
+    `citations` are the digits that, where no question is begun, stand for a citation.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("shift+enter,ctrl+j,alt+enter", "new_line", "New line", show=False),
         Binding("up", "before", "Question before", show=False),
         Binding("down", "after", "Question after", show=False),
     ]
+
+    @dataclass
+    class CitationWanted(Message):
+        """The number of a citation was pressed, where no question was begun."""
+
+        number: int
 
     @dataclass
     class Asked(Message):
@@ -28,17 +37,21 @@ class QuestionInput(TextArea):
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002  Textual's name for it
         super().__init__(id=id, highlight_cursor_line=False, tab_behavior="focus", compact=True)
+        self.citations: frozenset[str] = frozenset()
         self.asked: list[str] = []
         self._place = 0  # in `asked`; its length is the draft
         self._draft = ""
 
     async def _on_key(self, event: events.Key) -> None:
         if event.key == "enter":
-            event.stop()
-            event.prevent_default()
             self._ask()
+        elif not self.text and event.key in self.citations:
+            self.post_message(self.CitationWanted(int(event.key)))
         else:
             await super()._on_key(event)
+            return
+        event.stop()
+        event.prevent_default()
 
     def give_back(self, question: str) -> None:
         """Put a question that came to nothing where it can be asked again, unless another was begun."""

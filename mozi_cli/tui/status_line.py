@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from textual.content import Content
 from textual.widgets import Static
 
-from mozi_cli.tui.messages import Part
+if TYPE_CHECKING:
+    from mozi_cli.tui.messages import Part
 
 Stage = Literal["waiting", "working", "ready", "failed"]
 _SIGNS = {"waiting": "·", "working": "…", "ready": "✓", "failed": "✗"}

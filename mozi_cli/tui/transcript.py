@@ -68,6 +68,16 @@ class Transcript(VerticalScroll, can_focus=True):
         self._views.remove(view)
         await view.remove()
 
+    def reveal(self, view: ExchangeView) -> None:
+        """Let an answer that is longer than the pane be read from its question on, if one was at the end."""
+        at_end = self.scroll_y >= self.max_scroll_y - 1
+
+        def scroll() -> None:
+            if at_end and view.outer_size.height > self.scrollable_content_region.height:
+                self.scroll_to_widget(view, top=True, animate=False)
+
+        self.call_after_refresh(scroll)
+
     def watch_scroll_y(self, old: float, new: float) -> None:
         """Fetch older exchanges when the first that is drawn comes into view."""
         super().watch_scroll_y(old, new)
