@@ -8,13 +8,16 @@ import threading
 
 import typer
 
-from mozi_cli.tui.app import ChatApp
+from mozi_cli.tui import graphics
 from mozi_cli.tui.start import Start
 
 
 def run(start: Start) -> None:
     """Show it until the person leaves; what the model has read is kept."""
-    app = ChatApp(start)
+    asked = graphics.asked()
+    from mozi_cli.tui.app import ChatApp  # meanwhile
+
+    app = ChatApp(start, graphics=asked.result())
     app.run()
     if app.desk:
         if app.desk.reading:

@@ -41,11 +41,10 @@ def paper(
     return Paper(identity, title, sections, (), pages, tuple(scanned))
 
 
-def filler(page: int, count: int = 60) -> Paragraph:
-    """A page full of words."""
-    return paragraph(
-        *column((f"line {at} of page {page} is filled with words" for at in range(count)), page, y=10)
-    )
+def filler(page: int, count: int = 60) -> list[Paragraph]:
+    """A page full of items, a line each."""
+    items = (f"line {at} of page {page} is an item" for at in range(count))
+    return [paragraph(item, kind="list") for item in column(items, page, y=10)]
 
 
 def placed(words: Sequence[Word], text: str) -> list[tuple[str, Box]]:

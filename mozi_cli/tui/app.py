@@ -22,6 +22,7 @@ from mozi_cli.tui import keys, theme, threads
 from mozi_cli.tui.bindings import bind
 from mozi_cli.tui.chat_screen import ChatScreen
 from mozi_cli.tui.exchange_view import ExchangeView
+from mozi_cli.tui.graphics import Graphics
 from mozi_cli.tui.start import Start
 from mozi_engine.errors import MoziError
 from mozi_engine.types import Turn
@@ -66,11 +67,13 @@ class ChatApp(App[None]):
         bind("interrupt", "interrupt", priority=True),
     ]
 
-    def __init__(self, start: Start, make_desk: MakeDesk | None = None) -> None:
-        """`make_desk` makes the engine's side, in a thread; None: the real one."""
+    def __init__(
+        self, start: Start, make_desk: MakeDesk | None = None, graphics: Graphics | None = None
+    ) -> None:
+        """`make_desk` makes the engine's side, in a thread; None: the real one. `graphics`: the terminal's."""
         super().__init__()
         self.start = start
-        self.chat = ChatScreen()
+        self.chat = ChatScreen(graphics)
         self.mode: Mode = start.mode
         self.model = start.settings.model
         self.desk: Desk | None = None  # these three are there a moment after the first paint

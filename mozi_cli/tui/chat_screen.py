@@ -17,6 +17,7 @@ from mozi_cli.tui import editor, keys
 from mozi_cli.tui.bindings import bind
 from mozi_cli.tui.evidence_pane import EvidencePane
 from mozi_cli.tui.exchange_view import ExchangeView
+from mozi_cli.tui.graphics import Graphics
 from mozi_cli.tui.paper_pane import PaperPane
 from mozi_cli.tui.question_input import QuestionInput
 from mozi_cli.tui.status_line import StatusLine
@@ -57,15 +58,16 @@ class ChatScreen(Screen[None]):
         *(Binding(f"alt+{n}", f"cite({n})", show=False, priority=True) for n in range(1, 10)),
     ]
 
-    def __init__(self) -> None:
+    def __init__(self, graphics: Graphics | None = None) -> None:
         super().__init__()
+        self._graphics = graphics
         self.current: ExchangeView | None = None  # whose evidence is listed
         self.quote: Quote | None = None  # what was followed last
 
     def compose(self) -> ComposeResult:
         """Page left, conversation right; in a narrow terminal one of the two."""
         with Horizontal(id="panes"):
-            yield PaperPane(id="page")
+            yield PaperPane(self._graphics, id="page")
             with Vertical(id="talk"):
                 yield Static(id="banner", markup=False)
                 yield Transcript(id="transcript")

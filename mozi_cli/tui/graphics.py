@@ -28,7 +28,8 @@ def asked() -> Future[Graphics | None]:
     """Begin to ask the terminal; the result is None for one without pictures.
 
     The answer takes up to 0.3 s, in a thread, so that the program can import the rest of itself meanwhile.
-    It must be there before Textual starts, which reads everything that the terminal says.
+    It must be there before Textual starts, which reads everything that the terminal says. textual_image
+    would ask on its own, but needs Pillow and numpy for that: 0.15 s that a plain terminal can do without.
     """
     return ThreadPoolExecutor(1, thread_name_prefix="graphics").submit(_ask)
 
@@ -38,11 +39,31 @@ def _ask() -> Graphics | None:
         return None
     if "TMUX" in os.environ or "NO_COLOR" in os.environ or os.environ.get("TERM", "").startswith(_PLAIN):
         return None
+    remote = "SSH_CONNECTION" in os.environ
+    if "4" in _answer("\x1b[c", "\x1b[?", "c").strip("\x1b[?c").split(";"):
+        return Graphics("sixel", _cell(), remote)
+    if ";OK" not in _answer("\x1b_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\", "\x1b_G", "\x1b\\"):
+        return None
+    import mozi_cli.tui.kitty_picture  # noqa: F401  now, since textual_image asks too when it is imported
+
+    return Graphics("kitty", _cell(), remote)
+
+
+def _answer(question: str, start: str, end: str) -> str:
+    """What the terminal says, from `start` to `end`; "" where it says nothing, or a key was pressed."""
+    from textual_image._terminal import TerminalError, capture_terminal_response
+
+    try:
+        with capture_terminal_response(start, end, timeout=0.1) as response:
+            sys.__stdout__.write(question)  # type: ignore[union-attr]
+            sys.__stdout__.flush()  # type: ignore[union-attr]
+    except (TerminalError, OSError, UnicodeDecodeError):
+        return ""
+    return str(response.sequence)
+
+
+def _cell() -> tuple[int, int]:
     from textual_image._terminal import get_cell_size
-    from textual_image.renderable import Image, SixelImage, TGPImage  # asks when it is imported
 
     width, height = get_cell_size()
-    remote = "SSH_CONNECTION" in os.environ
-    if Image is SixelImage:
-        return Graphics("sixel", (width, height), remote)
-    return Graphics("kitty", (width, height), remote) if Image is TGPImage else None
+    return width, height

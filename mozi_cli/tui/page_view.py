@@ -45,6 +45,7 @@ class PageView(ScrollView, can_focus=False):
         self._lines: list[Line] = []
         self._highlights: dict[str, Spans] = {}
         self._revealed: tuple[int, int] | None = None
+        self._height = 0  # of the view when its lines were broken
 
     @property
     def section(self) -> str:
@@ -81,9 +82,9 @@ class PageView(ScrollView, can_focus=False):
     def reveal(self, number: int, start: int) -> None:
         """Scroll, if need be, to have this character of paragraph `number` in view."""
         self._revealed = (number, start)
-        at, height = self._line_of(number, start), self.scrollable_content_region.height
+        at = self._line_of(number, start)
         if not self._in_view(at):
-            self.scroll_to(y=max(at - height // 3, 0), animate=False)
+            self.scroll_to(y=max(at - self._height // 3, 0), animate=False)
 
     def on_resize(self, _: events.Resize) -> None:
         """Break the lines anew; what stood at the top stays there, and what was revealed stays in view."""
@@ -110,6 +111,7 @@ class PageView(ScrollView, can_focus=False):
         return self.scrollable_content_region.width - _GUTTER - 1
 
     def _break(self) -> None:
+        self._height = self.scrollable_content_region.height
         self._lines = lines(self._pieces, min(self._room, _MEASURE)) if self._room > 0 else []
         self.virtual_size = Size(self.scrollable_content_region.width, len(self._lines))
         self.refresh()
@@ -120,7 +122,7 @@ class PageView(ScrollView, can_focus=False):
 
     def _in_view(self, at: int) -> bool:
         top = self.scroll_offset.y
-        return top <= at < top + self.scrollable_content_region.height - 1
+        return top <= at < top + self._height - 1
 
     def _sign(self, line: Line, base: Style) -> Segment:
         marked, current = (self._shows(line, name) for name in ("page--mark", "page--current"))

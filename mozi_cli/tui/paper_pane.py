@@ -357,7 +357,7 @@ class PaperPane(Widget, can_focus=True):
 
 
 def _picture_view(graphics: Graphics) -> PictureView:
-    # Here, since it asks the terminal once more, and needs Pillow.
+    # Here, since few terminals need it.
     from mozi_cli.tui.picture_view import PictureView
 
     return PictureView(graphics)

@@ -15,7 +15,7 @@ from textual.strip import Strip
 from textual.worker import get_current_worker
 
 from mozi_cli.tui.graphics import Graphics
-from mozi_cli.tui.terminal_pictures import KittyPicture, SixelPicture, TerminalPicture
+from mozi_cli.tui.terminal_pictures import SixelPicture, TerminalPicture
 from mozi_engine.errors import PaperError
 from mozi_engine.paper.picture import Drawing, Highlight, Pictures
 from mozi_engine.types import Box
@@ -206,8 +206,11 @@ class PictureView(ScrollView, can_focus=False):
                 self.post_message(self.Failed(error))
 
     def _made(self, drawing: Drawing, data: bytes) -> TerminalPicture:
-        kind = KittyPicture if self._graphics.protocol == "kitty" else SixelPicture
-        return kind(drawing, data, self._graphics.cell)
+        if self._graphics.protocol == "sixel":
+            return SixelPicture(drawing, data)
+        from mozi_cli.tui.kitty_picture import KittyPicture  # Pillow, which sixels do without
+
+        return KittyPicture(drawing, data, self._graphics.cell)
 
     def on_picture_view_measured(self, message: Measured) -> None:
         """Now it is known how much room a page takes."""

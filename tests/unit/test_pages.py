@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -10,7 +11,6 @@ from mozi_engine.paper import opening, pages
 from mozi_engine.paper.passages import split
 from mozi_engine.types import Box, Paper, Paragraph, Section, boxes_of
 from tests import papers
-from tests.conftest import EXAMPLE
 
 PRINTED = st.lists(
     st.lists(st.sampled_from(["a", "word", "Graph", "cut-", "x1", "(see", "end."]), min_size=1, max_size=5),
@@ -148,8 +148,8 @@ def test_a_paper_without_text_has_pages_still(title: str) -> None:
     assert [len(page) for page in printed] == [1 if title else 0, 0, 0]
 
 
-def test_every_passage_of_a_real_paper_is_marked_where_it_stands() -> None:
-    paper = opening.read_all(EXAMPLE)
+def test_every_passage_of_a_real_paper_is_marked_where_it_stands(example_read: Path) -> None:
+    paper = opening.read_all(example_read)
     printed = pages.pages(paper)
     assert sum(len(piece.words) for page in printed for piece in page) == sum(
         len(p.words) for p in [*(p for s in paper.sections for p in s.paragraphs), *paper.references]
