@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from mozi_cli import doctor, evaluate, models
+from mozi_cli import doctor, evaluate, models, sessions
 from mozi_engine.errors import MoziError
 
 app = typer.Typer(
@@ -52,14 +52,20 @@ def _options(
 @app.command(
     epilog="""\b
 Examples:
-  mozi chat --paper paper.pdf
-  mozi chat --paper arxiv:1805.02262 --ask "How large is the graph?"
-  mozi chat --paper paper.pdf --json < questions.txt
-  mozi chat --paper paper.pdf --base-url http://127.0.0.1:11434/v1 --model qwen3
+  mozi chat paper.pdf
+  mozi chat arxiv:1805.02262 --ask "How large is the graph?"
+  mozi chat --resume
+  mozi chat paper.pdf --json < questions.txt
+  mozi chat paper.pdf --base-url http://127.0.0.1:11434/v1 --model qwen3
 """
 )
 def chat(
-    paper: Annotated[str, typer.Option("--paper", "-p", metavar="PAPER", help=PAPER_HELP)],
+    named: Annotated[
+        str | None, typer.Argument(metavar="PAPER", help=f"{PAPER_HELP} After --resume: an id.")
+    ] = None,
+    paper: Annotated[
+        str | None, typer.Option("--paper", "-p", metavar="PAPER", help="The same, by name.")
+    ] = None,
     ask: Annotated[
         list[str] | None, typer.Option("--ask", "-a", metavar="QUESTION", help="A question; repeatable.")
     ] = None,
@@ -79,6 +85,11 @@ def chat(
     seed: Annotated[int, typer.Option(min=0, help="The seed of the sampling.")] = 0,
     whole: Annotated[bool, typer.Option("--whole", help="Let the model read the whole paper first.")] = False,
     max_tokens: Annotated[int, typer.Option(min=1, help="The longest answer, in tokens.")] = 256,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", "-r", help="Go on with the last conversation; with --resume ID, with that."),
+    ] = False,
+    private: Annotated[bool, typer.Option("--private", help="Keep nothing of the conversation.")] = False,
 ) -> None:
     """Ask a paper questions, and get answers with citations.
 
@@ -89,11 +100,23 @@ def chat(
     from mozi_engine.settings import load
     from mozi_engine.types import GenerationSettings
 
+    if named and paper and not resume:
+        raise typer.BadParameter(f"two papers, {named} and {paper}: give one")
     engine = engine or ("remote" if base_url else None)
     given: dict[str, Any] = {"passages": passages, "model": model, "engine": engine, "base_url": base_url}
     settings = replace(load(), **{name: value for name, value in given.items() if value is not None})
     decoding = GenerationSettings(temperature, top_p, top_k, max_tokens, seed)
-    command.run(paper, ask or [], settings, decoding, password=password, as_json=json, whole=whole)
+    command.run(
+        paper if resume else paper or named,
+        ask or [],
+        settings,
+        decoding,
+        password=password,
+        as_json=json,
+        whole=whole,
+        resume=(named or "") if resume else None,
+        private=private,
+    )
 
 
 @app.command(
@@ -134,6 +157,7 @@ def evidence(
 
 app.command(epilog="Example: mozi doctor --network")(doctor.doctor)
 app.add_typer(models.app, name="models")
+app.add_typer(sessions.app, name="sessions")
 app.add_typer(evaluate.app, name="eval")
 
 

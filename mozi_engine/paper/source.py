@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     import httpx
 
 ARXIV = "https://arxiv.org/pdf/"
-_ARXIV_ID = re.compile(r"\d{4}\.\d{4,5}(?:v\d+)?|[a-z-]+(?:\.[A-Z]{2})?/\d{7}(?:v\d+)?")
+# The month, and a number of four digits up to the end of 2014, of five since; or the form before April 2007.
+_ARXIV_ID = re.compile(
+    r"(?:(?:0[7-9]|1[0-4])\d\d\.\d{4}|(?:1[5-9]|[2-9]\d)\d\d\.\d{5}|[a-z-]+(?:\.[A-Z]{2})?/\d{7})(?:v\d+)?"
+)
 _MEGABYTE = 1_000_000
 
 

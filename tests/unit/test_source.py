@@ -28,7 +28,7 @@ class Site(BaseHTTPRequestHandler):
             self.send_response(302)
             self.send_header("Location", "/paper.pdf")
             self.end_headers()
-        elif self.path in ("/paper.pdf", "/pdf/1805.02262", "/pdf/cs/0112017", "/pdf/1805.02262v2"):
+        elif self.path == "/paper.pdf" or self.path.startswith("/pdf/"):
             self._send(PDF)
         elif self.path == "/streamed":
             self._send(PDF, length=False)
@@ -109,14 +109,15 @@ def test_progress_counts_bytes_up_to_the_length(site: str) -> None:
     assert {step.unit for step in steps} == {"bytes"}
 
 
-@pytest.mark.parametrize("name", ["1805.02262", "1805.02262v2", "cs/0112017"])
+@pytest.mark.parametrize("name", ["1805.02262", "1805.02262v2", "1312.6114", "cs/0112017"])
 def test_arxiv_by_id(site: str, name: str) -> None:
     assert fetch(f"arxiv:{name}", arxiv=f"{site}/pdf/").read_bytes() == PDF
     assert Site.asked == [f"/pdf/{name}"]
 
 
 @pytest.mark.parametrize(
-    "reference", ["arxiv:", "arxiv:hello", "arxiv:../etc", "ftp://a.org/b.pdf", "file:///a"]
+    "reference",
+    ["arxiv:", "arxiv:hello", "arxiv:1805.0226", "arxiv:../etc", "ftp://a.org/b.pdf", "file:///a"],
 )
 def test_references_that_cannot_be_are_refused_without_a_network(reference: str, home: Path) -> None:
     assert fails(reference, home)
