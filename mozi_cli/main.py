@@ -85,6 +85,10 @@ def chat(
     seed: Annotated[int, typer.Option(min=0, help="The seed of the sampling.")] = 0,
     whole: Annotated[bool, typer.Option("--whole", help="Let the model read the whole paper first.")] = False,
     max_tokens: Annotated[int, typer.Option(min=1, help="The longest answer, in tokens.")] = 256,
+    plain: Annotated[
+        bool, typer.Option("--plain", help="A dialogue line by line, not the full screen.")
+    ] = False,
+    support: Annotated[bool, typer.Option("--support", help="Begin with the companion.")] = False,
     resume: Annotated[
         bool,
         typer.Option("--resume", "-r", help="Go on with the last conversation; with --resume ID, with that."),
@@ -93,10 +97,9 @@ def chat(
 ) -> None:
     """Ask a paper questions, and get answers with citations.
 
-    Without --ask, questions are read from the terminal (Ctrl-C stops an answer, Ctrl-D leaves), or one a
-    line from a pipe.
+    On a terminal this opens the full screen; without a paper, on those opened before. With --plain,
+    questions are read line by line (Ctrl-C stops an answer, Ctrl-D leaves); from a pipe, one a line.
     """
-    from mozi_cli import chat as command
     from mozi_engine.settings import load
     from mozi_engine.types import GenerationSettings
 
@@ -106,15 +109,26 @@ def chat(
     given: dict[str, Any] = {"passages": passages, "model": model, "engine": engine, "base_url": base_url}
     settings = replace(load(), **{name: value for name, value in given.items() if value is not None})
     decoding = GenerationSettings(temperature, top_p, top_k, max_tokens, seed)
+    reference = paper if resume else paper or named
+    resumed = (named or "") if resume else None
+    if not (ask or json or plain or whole) and _on_terminal():
+        from mozi_cli import full_screen
+        from mozi_cli.tui.start import Start
+
+        mode: Literal["paper", "support"] = "support" if support else "paper"
+        full_screen.run(Start(settings, decoding, reference or "", password, mode, resumed, private))
+        return
+    from mozi_cli import chat as command
+
     command.run(
-        paper if resume else paper or named,
+        reference,
         ask or [],
         settings,
         decoding,
         password=password,
         as_json=json,
         whole=whole,
-        resume=(named or "") if resume else None,
+        resume=resumed,
         private=private,
     )
 
@@ -173,6 +187,12 @@ def main() -> None:
 
         console.failure(error)
         sys.exit(1)
+
+
+def _on_terminal() -> bool:
+    """Whether a person sees what is written, on a terminal that can place it."""
+    streams = (sys.stdin, sys.stdout, sys.stderr)  # Textual draws on the last
+    return all(stream.isatty() for stream in streams) and os.environ.get("TERM") != "dumb"
 
 
 def _write_any_language() -> None:

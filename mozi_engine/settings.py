@@ -17,8 +17,8 @@ from mozi_engine.files import config_dir
 
 ENGINES = ("llamacpp", "remote")
 _MAY_BE_ZERO = ("threads", "states_gigabytes")
-_LOCALE = re.compile(r"([A-Za-z]{2,3}[-_](?:[A-Za-z]{4}[-_])?)?[A-Za-z]{2}(\.[\w-]+)?(@\w+)?|")
 _KEYS = "keys."
+_LOCALE = re.compile(r"([A-Za-z]{2,3}[-_](?:[A-Za-z]{4}[-_])?)?[A-Za-z]{2}(\.[\w-]+)?(@\w+)?|")
 
 
 @dataclass(frozen=True, slots=True)
