@@ -1,11 +1,12 @@
 """Train the crisis classifier, and measure the whole screen.
 
     python benchmarks/crisis.py train [--negatives SMILE.jsonl]
-    python benchmarks/crisis.py measure [--smile SMILE.jsonl] [--esconv ESCONV.jsonl] > docs/results/support.md
+    python benchmarks/crisis.py measure [--smile SMILE.jsonl] [--esconv ESCONV.jsonl]
 
 `train` reads `benchmarks/data/crisis_train.jsonl` and, as further messages without risk, a sample of what
-clients say in SMILE (Qiu et al., 2023; CC0), and writes `mozi_engine/support/classifier.tsv`. The threshold is
-chosen by cross-validation over templates. `measure` reads `crisis_test.jsonl`, whose templates are all others.
+clients say in SMILE (Qiu et al., 2023; CC0), and writes `mozi_engine/support/classifier.tsv`. The threshold
+is chosen by cross-validation over templates. `measure` prints docs/results/support.md: it reads
+`crisis_test.jsonl`, whose templates are all others.
 """
 
 from __future__ import annotations
@@ -92,7 +93,9 @@ def train(options: argparse.Namespace) -> None:
     weights = {name: slope * fitted.weights[place] for name, place in fitted.names.items()}
     lines += [f"{name}\t{w:.3f}" for name, w in sorted(weights.items()) if abs(w) >= 0.02]
     WEIGHTS.write_text("\n".join(lines) + "\n", "utf-8")
-    print(f"{len(lines) - 3} weights, threshold {threshold:.2f}, {len(messages)} messages, {len(extra)} of SMILE")
+    print(
+        f"{len(lines) - 3} weights, threshold {threshold:.2f}, {len(messages)} messages, {len(extra)} of SMILE"
+    )
 
 
 def read(path: Path) -> list[Message]:
@@ -206,15 +209,19 @@ def measure(options: argparse.Namespace) -> None:
     tested, trained = read(DATA / "crisis_test.jsonl"), read(DATA / "crisis_train.jsonl")
     print((DATA / "crisis.md").read_text("utf-8"))
     print("## Held-out templates\n")
-    print(f"{len(tested)} messages of {len({m.template for m in tested})} templates; "
-          f"trained on {len(trained)} of {len({m.template for m in trained})} others.\n")
+    print(
+        f"{len(tested)} messages of {len({m.template for m in tested})} templates; "
+        f"trained on {len(trained)} of {len({m.template for m in trained})} others.\n"
+    )
     table(tested)
     if options.smile:
         real_chinese(options.smile)
     if options.esconv:
         said = list(clients(options.esconv))
         alarms = sum(crisis.screen(text) is not None for *_, text in said)
-        print(f"\n## ESConv\n\n{alarms} alarms in {len(said)} messages of people who seek help (English, dev).")
+        print(
+            f"\n## ESConv\n\n{alarms} alarms in {len(said)} messages of people who seek help (English, dev)."
+        )
 
 
 def table(messages: Sequence[Message]) -> None:
@@ -227,7 +234,15 @@ def table(messages: Sequence[Message]) -> None:
             alarms = sum(crisis.screen(m.text) is not None for m in chosen)
             by_rule = sum(crisis.ruled(seen(m)) is not None for m in chosen)
             low, high = wilson(alarms, len(chosen))
-            cells = (kind, lang, len(chosen), alarms, f"{alarms / len(chosen):.3f}", f"{low:.3f}-{high:.3f}", by_rule)
+            cells = (
+                kind,
+                lang,
+                len(chosen),
+                alarms,
+                f"{alarms / len(chosen):.3f}",
+                f"{low:.3f}-{high:.3f}",
+                by_rule,
+            )
             print(f"| {' | '.join(map(str, cells))} |")
 
 
@@ -238,10 +253,14 @@ def real_chinese(path: Path) -> None:
     counts: dict[str, list[bool]] = {"risk": [], "unclear": [], "none": []}
     for dialogue, turn, text in clients(path):
         counts[labels.get((dialogue, turn), "none")].append(crisis.screen(text) is not None)
-    print("\n## Real messages (SMILE, Chinese)\n\n| label | messages | alarms | share | 95% interval |\n|---|---|---|---|---|")
+    print(
+        "\n## Real messages (SMILE, Chinese)\n\n| label | messages | alarms | share | 95% interval |\n|---|---|---|---|---|"
+    )
     for label, found in counts.items():
         low, high = wilson(sum(found), len(found))
-        print(f"| {label} | {len(found)} | {sum(found)} | {sum(found) / max(len(found), 1):.3f} | {low:.3f}-{high:.3f} |")
+        print(
+            f"| {label} | {len(found)} | {sum(found)} | {sum(found) / max(len(found), 1):.3f} | {low:.3f}-{high:.3f} |"
+        )
 
 
 if __name__ == "__main__":

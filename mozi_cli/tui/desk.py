@@ -28,7 +28,7 @@ from mozi_engine.reading import Reading, taken_up
 from mozi_engine.retrieval.dense import Encoder
 from mozi_engine.sessions import PaperRef
 from mozi_engine.settings import Settings
-from mozi_engine.support.companion import Companion
+from mozi_engine.support.companion import Companion, introduction
 from mozi_engine.types import GenerationSettings, Prefill, Progress, Turn
 from mozi_engine.types import Generator as Model
 
@@ -98,7 +98,7 @@ class Desk:
     @property
     def introduction(self) -> str:
         """What the companion says of itself before anything else."""
-        return self._companion().introduction
+        return introduction(self._settings.locale)
 
     def stop(self) -> None:
         """Stop the answer under way, if there is one; AnswerStopped follows when it has ended."""

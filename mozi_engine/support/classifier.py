@@ -30,7 +30,7 @@ class _Model:
 
 
 def probability(text: str) -> float:
-    """The calibrated probability in [0, 1] that a text, as the rules read it, is about suicide or self-harm."""
+    """The calibrated probability in [0, 1] of risk; the text is as the rules read it."""
     model = _model()
     score = model.bias + sum(model.weights[name] * x for name, x in values(text, model.weights).items())
     return 1 / (1 + math.exp(-score))
@@ -55,7 +55,7 @@ def values(text: str, known: Mapping[str, object]) -> dict[str, float]:
 
 
 def features(text: str) -> set[str]:
-    """Concepts as <death>, pairs of them as <death+wish>, and runs of one or two words (Chinese: to three)."""
+    """Concepts as <death>, pairs as <death+wish>, and runs of one or two words (Chinese: to three)."""
     concepts = concepts_of(text)
     pairs = (f"<{a}+{b}>" for a, b in itertools.combinations(concepts, 2))
     return {*(f"<{name}>" for name in concepts), *pairs, *_runs(text)}
