@@ -72,10 +72,7 @@ def retrieval(
     clusters = official.clusters(papers)
     took = {name: search.milliseconds(papers, name, encoder) for name in names}
     tables = [search.table(name, found[name], clusters, took[name]) for name in names]
-    title = f"retrieval, {data.name}"
-    if out:
-        report.write(out, title, tables, seed)
-    scores.show(title, tables, seed, as_json=as_json)
+    finish(f"retrieval, {data.name}", tables, out, seed, as_json=as_json)
 
 
 def qasper(
@@ -86,9 +83,7 @@ def qasper(
     if settings:
         _answer(data, papers, out, run, settings)
     tables = _tables(papers, out / "predictions.jsonl", bert_score)
-    title = f"{data.name}, {out.name}"
-    report.write(out / "report.json", title, tables, run.seed)
-    scores.show(title, tables, run.seed, as_json=as_json)
+    finish(f"{data.name}, {out.name}", tables, out / "report.json", run.seed, as_json=as_json)
     if not as_json:
         _show_time(out)
 
@@ -167,6 +162,13 @@ def _report(path: Path, papers: Sequence[QasperPaper]) -> list[Table]:
     if not papers:
         raise DataError(f"{path} is not scored yet", hint="--data names the QASPER file")
     return _tables(papers, path, None)
+
+
+def finish(title: str, tables: Sequence[Table], out: Path | None, seed: int, *, as_json: bool) -> None:
+    """Write the report where it is wanted, and show the tables."""
+    if out:
+        report.write(out, title, tables, seed)
+    scores.show(title, tables, seed, as_json=as_json)
 
 
 def papers_of(data: Path) -> list[QasperPaper]:

@@ -100,3 +100,13 @@ def render_standalone(history: Sequence[Turn], question: str, language: str) -> 
     conversation = "\n".join(f"{turn.role.capitalize()}: {turn.text}" for turn in turns)
     instructions = STANDALONE.format(language=language)
     return Turn("system", instructions), Turn("user", f"{conversation}\n\nComplete question in {language}:")
+
+
+def render_yes_no(examples: Sequence[tuple[str, str, bool]], evidence: str, question: str) -> str:
+    """A text that a base model continues with Yes or No, after examples of (evidence, question, answer)."""
+    asked = [_yes_no(*example[:2], "Yes" if example[2] else "No") for example in examples]
+    return "\n\n".join(["Answer the question with Yes or No.", *asked, _yes_no(evidence, question, "")])
+
+
+def _yes_no(evidence: str, question: str, answer: str) -> str:
+    return f"Evidence: {evidence}\nQuestion: {question}\nAnswer:\n{answer}"
