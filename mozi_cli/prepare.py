@@ -66,6 +66,56 @@ def scimrc(
     _papers("scimrc", raw, out, False, (seed, passages, original, negatives, tolerance))
 
 
+@app.command(epilog="Example: mozi prepare dolly raw/ data/dolly --download")
+def dolly(raw: Raw, out: Out, download: DownloadOption = False, tolerance: ToleranceOption = 0.01) -> None:
+    """databricks-dolly-15k: instructions and their answers, as conversations."""
+    from mozi_engine.datasets import dolly as engine
+
+    _require("dolly", raw, download)
+    _show(engine.prepare(raw, out, engine.Options(tolerance=tolerance)), out)
+
+
+@app.command(epilog="Example: mozi prepare dialogues smile.jsonl data/support --held-out 0.1")
+def dialogues(
+    raw: Raw,
+    out: Out,
+    form: Annotated[
+        str | None, typer.Option(help="original, smile, esconv, sharegpt or emollm; else each record tells.")
+    ] = None,
+    held_out: Annotated[
+        float, typer.Option(min=0.0, max=0.9, help="The part that goes to the test split.")
+    ] = 0.1,
+    licence: Annotated[str, typer.Option(help="The data's, for the manifest.")] = "not stated",
+    seed: SeedOption = 0,
+    tolerance: ToleranceOption = 0.01,
+) -> None:
+    """Support dialogues: screened for crisis (flagged ones are set apart), split into train and test."""
+    from mozi_engine.support import crisis
+
+    from mozi_engine.datasets import dialogues as engine
+
+    if form not in (None, *engine.FORMS):
+        raise typer.BadParameter(f"{form}: one of {', '.join(engine.FORMS)}")
+    options = engine.Options(form or "", held_out, licence, seed, tolerance)
+    _show(engine.prepare(raw, out, lambda text: crisis.screen(text) is not None, options), out)
+
+
+@app.command(epilog="Example: mozi prepare sft data/mix --mix qasper=data/qasper,dolly=data/dolly --seed 1")
+def sft(
+    out: Out,
+    mix: Annotated[str, typer.Option(help="NAME=FOLDER of each prepared part, with commas between.")],
+    seed: SeedOption = 0,
+) -> None:
+    """Mix prepared conversations, shuffled by the seed: the original's was QASPER, SciMRC and Dolly."""
+    from mozi_engine.datasets import mixture
+
+    parts = dict(part.split("=", 1) for part in mix.split(",") if "=" in part)
+    if len(parts) != mix.count(",") + 1:
+        raise typer.BadParameter("give NAME=FOLDER, each name once, with commas between")
+    chosen = {name: Path(folder) for name, folder in parts.items()}
+    _show(mixture.prepare(chosen, out, mixture.Options(seed=seed)), out)
+
+
 def _papers(kind: str, raw: Path, out: Path, download: bool, options: tuple[Any, ...]) -> None:
     from mozi_engine.datasets import papers
     from mozi_engine.datasets.examples import Options

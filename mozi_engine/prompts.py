@@ -100,3 +100,8 @@ def render_standalone(history: Sequence[Turn], question: str, language: str) -> 
     conversation = "\n".join(f"{turn.role.capitalize()}: {turn.text}" for turn in turns)
     instructions = STANDALONE.format(language=language)
     return Turn("system", instructions), Turn("user", f"{conversation}\n\nComplete question in {language}:")
+
+
+def render_task(instruction: str, text: str = "") -> tuple[Turn, ...]:
+    """The prompt of a task that is about no paper: what to do, then the text to do it with, if there is one."""
+    return (Turn("user", f"{instruction}\n\n{text}" if text else instruction),)

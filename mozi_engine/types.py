@@ -195,7 +195,7 @@ class Progress:
     label: str
     done: int
     total: int | None
-    unit: Literal["bytes", "pages", "passages", "papers", "questions"]
+    unit: Literal["bytes", "pages", "passages", "papers", "questions", "records", "tasks"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,13 +91,18 @@ def writing(out: Path) -> Iterator[Writer]:
 
 
 def made(
-    writer: Writer, kind: str, licence: str, options: Any, paths: Sequence[Path], skipped: Sequence[Skipped]
+    writer: Writer,
+    kind: str,
+    licence: str,
+    options: Any,
+    read: Mapping[str, Path],
+    skipped: Sequence[Skipped],
 ) -> Manifest:
     """The manifest of what was written so far. `options` is a dataclass that has a seed."""
     given = asdict(options)
     seed = given.pop("seed")
     counts, left_out = _plain(writer.counts), _plain(writer.left_out)
-    files_read, files_made = sources(paths), writer.written()
+    files_read, files_made = _sources(read), writer.written()
     return Manifest(kind, licence, seed, given, files_read, files_made, counts, left_out, tuple(skipped))
 
 
@@ -110,10 +115,16 @@ def finish(out: Path, manifest: Manifest) -> Manifest:
     return manifest
 
 
-def sources(paths: Sequence[Path]) -> tuple[File, ...]:
-    """The raw files as they are on the disk. Raises DataError for one that cannot be read."""
+def named(raw: Path, paths: Sequence[Path]) -> dict[str, Path]:
+    """The raw files by their names within the folder `raw`; a file alone by its own."""
+    return {path.name if path == raw else path.relative_to(raw).as_posix(): path for path in paths}
+
+
+def _sources(read: Mapping[str, Path]) -> tuple[File, ...]:
     try:
-        return tuple(File(path.name, path.stat().st_size, files.sha256(path)) for path in paths)
+        return tuple(
+            File(name, path.stat().st_size, files.sha256(path)) for name, path in sorted(read.items())
+        )
     except OSError as error:
         hint = "check its name and permissions"
         raise DataError(f"cannot read {error.filename}: {error.strerror}", hint=hint) from error

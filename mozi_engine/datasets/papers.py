@@ -57,7 +57,8 @@ def prepare(kind: str, raw: Path, out: Path, options: Options | None = None) -> 
                 skipped.append(_placed(name, item))
             yield Progress("preparing", done, None, "papers")
         records.check(skipped, len(known), options.tolerance)
-        made = manifest.made(writer, kind, LICENCES[kind], options, paths, skipped)
+        read_from = manifest.named(raw, paths)
+        made = manifest.made(writer, kind, LICENCES[kind], options, read_from, skipped)
     yield manifest.finish(out, made)
 
 

@@ -59,24 +59,26 @@ def documents(path: Path, ending: str = ".json") -> Iterator[tuple[str, Any]]:
         yield name, content
 
 
-def lines(path: Path, ending: str = ".jsonl") -> Iterator[tuple[str, int, Any]]:
-    """Every line of the JSONL files at `path`: file, line from 1, and its object, or Skipped.
+def lines(
+    path: Path, ending: str = ".jsonl", kinds: tuple[type, ...] = (dict,)
+) -> Iterator[tuple[str, int, Any]]:
+    """Every line of the JSONL files at `path`: file, line from 1, and its value, or Skipped.
 
-    Raises DataError when the file cannot be read to its end.
+    A value that is not of these kinds is Skipped too. Raises DataError when the file cannot be read to its end.
     """
     for name, file in _unpacked(path, ending):
         with _readable(name):
             for number, line in enumerate(file, start=1):
                 if line.strip():
-                    yield name, number, _object(name, number, line)
+                    yield name, number, _value(name, number, line, kinds)
 
 
-def _object(name: str, number: int, line: bytes) -> Any:
+def _value(name: str, number: int, line: bytes, kinds: tuple[type, ...]) -> Any:
     try:
         record = json.loads(line)
     except (ValueError, RecursionError) as error:
         return Skipped(name, number, "", f"not JSON: {error}")
-    if not isinstance(record, dict):
+    if not isinstance(record, kinds):
         return Skipped(name, number, "", f"{record!r:.40} is not an object")
     return record
 
@@ -114,7 +116,7 @@ def _readable(name: str) -> Iterator[None]:
 
 
 def attempt(name: str, number: int, id_: str, make: Callable[[], T]) -> T | Skipped:
-    """What `make` makes of a record, or the record's place and what is wrong with it."""
+    """What `make` makes of a record, or its place and what is wrong with it."""
     try:
         return make()
     except (KeyError, TypeError, ValueError, AttributeError) as error:
