@@ -103,5 +103,5 @@ def render_standalone(history: Sequence[Turn], question: str, language: str) -> 
 
 
 def render_task(instruction: str, text: str = "") -> tuple[Turn, ...]:
-    """The prompt of a task that is about no paper: what to do, then the text to do it with, if there is one."""
+    """The prompt of a task that is about no paper: what to do, then the text to do it with, if any."""
     return (Turn("user", f"{instruction}\n\n{text}" if text else instruction),)

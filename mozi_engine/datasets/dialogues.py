@@ -76,9 +76,8 @@ def _write(
 ) -> None:
     if isinstance(item, LeftOut):
         return writer.leave_out("all", item.why)
-    digest = hashlib.sha256(
-        "\0".join([str(options.seed), *(turn.text for turn in item.turns)]).encode()
-    ).digest()
+    words = "\0".join([str(options.seed), *(turn.text for turn in item.turns)])
+    digest = hashlib.sha256(words.encode()).digest()
     if digest in known:
         return writer.leave_out("all", "a copy of an earlier dialogue")
     known.add(digest)

@@ -1,4 +1,4 @@
-"""Dolly (Conover et al., 2023): instructions that people wrote, with answers, as conversations to learn from."""
+"""Dolly (Conover et al., 2023): instructions and answers that people wrote, as conversations."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ def lines(
 ) -> Iterator[tuple[str, int, Any]]:
     """Every line of the JSONL files at `path`: file, line from 1, and its value, or Skipped.
 
-    A value that is not of these kinds is Skipped too. Raises DataError when the file cannot be read to its end.
+    A value not of these kinds is Skipped too. Raises DataError when the file cannot be read to its end.
     """
     for name, file in _unpacked(path, ending):
         with _readable(name):
