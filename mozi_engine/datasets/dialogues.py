@@ -62,8 +62,10 @@ def prepare(
             whole += 1
             _write(writer, item, screen, options, known)
             yield Progress("preparing", whole, None, "records")
+        yield Progress("preparing", whole, whole, "records")
         records.check(skipped, whole, options.tolerance)
-        made = manifest.made(writer, "dialogues", options.licence, options, manifest.named(raw, paths), skipped)
+        read_from = manifest.named(raw, paths)
+        made = manifest.made(writer, "dialogues", options.licence, options, read_from, skipped)
     yield manifest.finish(out, made)
 
 
@@ -87,7 +89,7 @@ def _write(
         return writer.write("flagged.jsonl", examples.record(item, flagged=flagged))
     split = "test" if int.from_bytes(digest[:8]) < options.held_out * 2**64 else "train"
     writer.count(split, "dialogues")
-    writer.count(split, "turns")
+    writer.count(split, "turns", len(item.turns))
     return writer.write(f"{split}/sft.jsonl", examples.record(item))
 
 

@@ -44,6 +44,7 @@ def prepare(raw: Path, out: Path, options: Options | None = None) -> Iterator[Pr
             writer.count("train", f"tasks, {item.type}")
             writer.write("train/sft.jsonl", examples.record(item))
             yield Progress("preparing", whole, None, "records")
+        yield Progress("preparing", whole, whole, "records")
         records.check(skipped, whole, options.tolerance)
         made = manifest.made(writer, "dolly", LICENCE, options, manifest.named(raw, paths), skipped)
     yield manifest.finish(out, made)

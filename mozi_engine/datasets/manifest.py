@@ -66,9 +66,9 @@ class Writer:
         file.write(line)
         digest.update(line)
 
-    def count(self, split: str, what: str) -> None:
-        """One more of these in the split."""
-        self.counts.setdefault(split, Counter())[what] += 1
+    def count(self, split: str, what: str, more: int = 1) -> None:
+        """So many more of these in the split."""
+        self.counts.setdefault(split, Counter())[what] += more
 
     def leave_out(self, split: str, why: str) -> None:
         """One more whole record that is not used."""

@@ -34,21 +34,20 @@ def prepare(
     """
     options = options or Options()
     made = {name: _manifest(name, folder) for name, folder in parts.items()}
-    paths = {
-        f"{name}/{file}": folder / file for name, folder in parts.items() for file in _conversations(made[name])
-    }
+    files = [(name, file) for name in parts for file in _conversations(made[name])]
+    paths = {f"{name}/{file}": parts[name] / file for name, file in files}
     skipped: list[Skipped] = []
     with manifest.writing(out) as writer:
         for split in sorted({path.parent.name for path in paths.values()}):
-            mixed = []
+            mixed: list[dict[str, Any]] = []
             for name, folder in parts.items():
                 mixed += _read(name, folder / split / "sft.jsonl", skipped)
-                yield Progress(f"mixing {split}", len(mixed), None, "records")
             Random(f"{options.seed} {split}").shuffle(mixed)  # noqa: S311
+            yield Progress(f"mixing {split}", len(mixed), len(mixed), "records")
             for record in mixed:
                 writer.count(split, f"examples, {record['source']}")
                 writer.write(f"{split}/sft.jsonl", record)
-        records.check(skipped, sum(map(len, writer.counts.values())), options.tolerance)
+        records.check(skipped, sum(inner.total() for inner in writer.counts.values()), options.tolerance)
         licence = "; ".join(f"{name}: {made[name]['licence']}" for name in parts)
         whole = manifest.made(writer, "sft", licence, options, paths, skipped)
     yield manifest.finish(out, whole)

@@ -50,12 +50,14 @@ def prepare(kind: str, raw: Path, out: Path, options: Options | None = None) -> 
     known: set[str] = set()
     with manifest.writing(out) as writer:
         read = (found for path in paths for found in splits(path))
+        done = 0
         for done, (name, item) in enumerate(read, start=1):
             if isinstance(item, QasperPaper):
                 skipped += _write(writer, name, item, options, known)
             else:
                 skipped.append(_placed(name, item))
             yield Progress("preparing", done, None, "papers")
+        yield Progress("preparing", done, done, "papers")
         records.check(skipped, len(known), options.tolerance)
         read_from = manifest.named(raw, paths)
         made = manifest.made(writer, kind, LICENCES[kind], options, read_from, skipped)

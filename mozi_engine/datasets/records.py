@@ -119,7 +119,7 @@ def attempt(name: str, number: int, id_: str, make: Callable[[], T]) -> T | Skip
     """What `make` makes of a record, or its place and what is wrong with it."""
     try:
         return make()
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
         return Skipped(name, number, id_, reason(error))
 
 

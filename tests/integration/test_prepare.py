@@ -8,7 +8,10 @@ import subprocess
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.command import MOZI, mozi, refusal
+from tests.unit.fileserver import FileServer
 from tests.unit.raw_papers import many
 
 
@@ -54,3 +57,22 @@ def test_without_a_network_the_file_and_its_place_are_named(tmp_path: Path) -> N
     assert "nothing at" in message
     assert "qasper-train-dev-v0.3.tgz" in hint
     assert "https://qasper-dataset.s3" in hint
+
+
+def test_dolly_is_fetched_from_the_hub_and_its_licence_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = {"instruction": "Name a fruit.", "context": "", "response": "An apple.", "category": "open_qa"}
+    place = "/datasets/databricks/databricks-dolly-15k/resolve/main/databricks-dolly-15k.jsonl"
+    with FileServer(files={place: json.dumps(record).encode() + b"\n"}) as server:
+        monkeypatch.setenv("HF_ENDPOINT", server.url)
+        ran = mozi("prepare", "dolly", tmp_path / "raw", tmp_path / "out", "--download")
+        assert ran.returncode == 0, ran.stderr
+        assert "CC BY-SA 3.0" in ran.stderr
+        asked = len(server.requests)
+        assert mozi("prepare", "dolly", tmp_path / "raw", tmp_path / "out", "--download").returncode == 0
+        assert len(server.requests) == asked
+        server.files.clear()
+        failed = mozi("prepare", "dolly", tmp_path / "other", tmp_path / "out2", "--download")
+    assert "databricks-dolly-15k.jsonl cannot be fetched" in failed.stderr
+    assert f"put databricks-dolly-15k.jsonl into {tmp_path / 'other'}" in failed.stderr
