@@ -195,7 +195,9 @@ class Progress:
     label: str
     done: int
     total: int | None
-    unit: Literal["bytes", "pages", "passages", "papers", "questions", "chunks", "replies"]
+    unit: Literal[
+        "bytes", "pages", "passages", "papers", "questions", "records", "tasks", "chunks", "replies"
+    ]
 
 
 @dataclass(frozen=True, slots=True)
