@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -16,6 +16,7 @@ from mozi_engine.errors import DataError
 from mozi_engine.evaluation import metrics
 from mozi_engine.evaluation.bootstrap import mean
 from mozi_engine.evaluation.report import Table
+from mozi_engine.retrieval import select
 from mozi_engine.retrieval.bm25 import Bm25
 from mozi_engine.retrieval.dense import Dense, Embedder, Encoder, Vectors, embed
 from mozi_engine.retrieval.hybrid import Hybrid
@@ -30,7 +31,8 @@ _NDCG = 10
 _TIMED = 50  # questions that are searched with nothing cached, for the time it takes
 
 Build = Callable[[str, Sequence[Passage]], Retriever]
-Cutoff = Callable[[str, Sequence[Evidence]], int]  # a question, its ranking -> how many to believe
+# A question, its ranking -> how many to believe; None where that is not known.
+Cutoff = Callable[[str, Sequence[Evidence]], int | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,12 @@ class _Asked:
         return np.array([self.vectors[text] for text in texts], np.float32)
 
 
+def believed(question: str, evidence: Sequence[Evidence]) -> int | None:  # noqa: ARG001  Cutoff's
+    """How many mozi believes, by the chances that the search gives; None where it gives none."""
+    known = all(item.chance is not None for item in evidence)
+    return len(select.believed(evidence)) if known else None
+
+
 def encoder_of(name: str, threads: int = 0) -> Encoder:
     """The encoder that a retriever needs: the one in the folder that it names, or else mozi's own.
 
@@ -69,10 +77,8 @@ def encoder_of(name: str, threads: int = 0) -> Encoder:
         return Encoder(threads)
     folder = Path(name)
     if not all((folder / file).is_file() for file in ("model.onnx", "tokenizer.json")):
-        known = ", ".join(RETRIEVERS)
-        raise DataError(
-            f"no retriever named {name}", hint=f"{known}, or a folder with an encoder's model.onnx"
-        )
+        hint = f"{', '.join(RETRIEVERS)}, or a folder with an encoder's model.onnx"
+        raise DataError(f"no retriever named {name}", hint=hint)
     return Encoder(threads, folder)
 
 
@@ -86,7 +92,7 @@ def builder(name: str, encoder: Encoder, asking: Embedder | None = None) -> Buil
         if name == "bm25":
             return _words(tuple(passages))
         dense = Dense(passages, embed(paper_id, passages, encoder), asking or encoder)
-        return Hybrid([_words(tuple(passages)), dense]) if name == "hybrid" else dense
+        return Hybrid(passages, _words(tuple(passages)), dense) if name == "hybrid" else dense
 
     return build
 
@@ -96,7 +102,7 @@ _words = lru_cache(maxsize=1)(Bm25)
 
 
 def evaluate(
-    papers: Sequence[QasperPaper], encoders: Mapping[str, Encoder], cutoff: Cutoff | None = None
+    papers: Sequence[QasperPaper], encoders: Mapping[str, Encoder], cutoff: Cutoff = believed
 ) -> Iterator[Progress | tuple[str, Found]]:
     """Every question's scores by every retriever, paper by paper, after Progress for each paper.
 
@@ -122,11 +128,12 @@ def _asking(paper: QasperPaper, encoder: Encoder) -> _Asked:
     return _Asked({passage.text: vector for passage, vector in zip(asked, vectors, strict=True)})
 
 
-def _found(question: Question, retriever: Retriever, cutoff: Cutoff | None) -> Found:
+def _found(question: Question, retriever: Retriever, cutoff: Cutoff) -> Found:
     evidence = retriever.search(question.text, _DEPTH)
     ranked = [item.passage.text for item in evidence]
     wanted = [reference.evidence for reference in question.references]
     relevant = question.evidence
+    size = cutoff(question.text, evidence)
 
     def best(count: int) -> float:
         return max(metrics.paragraph_f1(ranked[:count], evidence) for evidence in wanted)
@@ -135,7 +142,7 @@ def _found(question: Question, retriever: Retriever, cutoff: Cutoff | None) -> F
         question.id,
         tuple(best(k) for k in TOP),
         max(metrics.oracle_f1(ranked, evidence, _ORACLE) for evidence in wanted),
-        best(cutoff(question.text, evidence)) if cutoff else None,
+        None if size is None else best(size),
         tuple(metrics.recall_at(ranked, relevant, k) for k in RECALL) if relevant else None,
         metrics.reciprocal_rank(ranked, relevant) if relevant else None,
         metrics.ndcg(ranked, relevant, _NDCG) if relevant else None,
@@ -176,3 +183,13 @@ def table(name: str, found: Sequence[Found], clusters: Mapping[str, str], took: 
     measures = tuple(mean(column, values) for column, values in columns.items() if values)
     notes = () if took is None else (f"{took:.1f} ms a question (median)",)
     return Table(name, measures, clusters, notes=notes)
+
+
+def found(papers: Iterable[QasperPaper], build: Build, cutoff: Cutoff = believed) -> list[Found]:
+    """Every question's scores by one retriever of any make; nothing is cached."""
+    return [
+        _found(question, retriever, cutoff)
+        for paper in papers
+        for retriever in [build(paper.id, _body(paper))]
+        for question in paper.questions
+    ]

@@ -137,10 +137,17 @@ class Dense:
         self._vectors = vectors
         self._encoder = encoder
 
+    def scores(self, query: str) -> Vectors:
+        """The cosine of every passage with the query, in the order given."""
+        if not self._passages:
+            return np.zeros(0, np.float32)
+        cosines: Vectors = self._vectors @ self._encoder.encode([query])[0]
+        return cosines
+
     def search(self, query: str, k: int) -> list[Evidence]:
         """The `k` nearest passages by cosine, best first; ties in paper order."""
         if not self._passages or not query.strip():
             return []
-        scores = self._vectors @ self._encoder.encode([query])[0]
+        scores = self.scores(query)
         best = np.argsort(-scores, kind="stable")[:k]
         return [Evidence(self._passages[i], float(scores[i]), rank) for rank, i in enumerate(best, start=1)]

@@ -24,8 +24,10 @@ from transformers import PrinterCallback, TrainerCallback
 from mozi_engine.datasets import evidence
 from mozi_engine.datasets.qasper import QasperPaper
 from mozi_engine.errors import DataError, RecipeError
-from mozi_engine.evaluation.metrics import Score
-from mozi_engine.evaluation.retrieval import evaluate, summary
+from mozi_engine.evaluation import official
+from mozi_engine.evaluation.bootstrap import Score
+from mozi_engine.evaluation.retrieval import found as found_by
+from mozi_engine.evaluation.retrieval import table
 from mozi_engine.retrieval.dense import Dense, Encoder, Vectors, searched
 from mozi_engine.training.export import Agreement, agreement, export
 from mozi_engine.training.pairs import Pair, pairs
@@ -198,7 +200,8 @@ class HeldOut(BaseEvaluator):  # type: ignore[misc]
             return Dense(passages, quiet.encode(texts), quiet)
 
         with torch.inference_mode():
-            scores = tuple(summary(list(evaluate(self._papers, build))))
+            measured = table("held out", found_by(self._papers, build), official.clusters(self._papers))
+        scores = tuple(measured.scores())
         self._report(Evaluated(epoch, scores))
         means = {score.name.replace(",", "").replace(" ", "_"): score.value for score in scores}
         with self._metrics.open("a", encoding="utf-8") as file:
