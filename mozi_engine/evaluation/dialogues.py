@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Protocol, get_args
 
@@ -68,7 +69,7 @@ def read(path: Path) -> list[Item]:
 def _items(record: Mapping[str, Any]) -> Iterator[Item]:
     turns = [_turn(message) for message in record["messages"]]
     dialogue = str(record["id"])
-    for place, (before, turn) in enumerate(zip(turns, turns[1:], strict=False), start=1):
+    for place, (before, turn) in enumerate(pairwise(turns), start=1):
         if (before.role, turn.role) == ("user", "assistant"):
             history = tuple(turns[: place - 1])
             yield Item(f"{dialogue}.{place}", dialogue, history, before.text, turn.text)

@@ -30,8 +30,8 @@ class Reader(Protocol):
         """The text's token ids."""
         ...
 
-    def nats(self, tokens: Sequence[int]) -> float:
-        """The negative log likelihood of all tokens but the first, summed."""
+    def nats(self, tokens: Sequence[int], known: int = 1) -> float:
+        """The negative log likelihood of all tokens after the first `known`, summed."""
         ...
 
 
