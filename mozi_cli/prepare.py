@@ -118,8 +118,8 @@ def sft(
 @app.command(
     epilog="""\b
 Examples:
-  mozi prepare arxiv raw/ data/arxiv --tokenizer qwen2.5-coder-1.5b --workers 8 --against test.tgz
-  mozi prepare arxiv raw/ data/arxiv --tokenizer t.json --executor slurm --partition cpu --workers 64 --dry-run
+  mozi prepare arxiv raw/ data/arxiv --tokenizer qwen2.5-coder-1.5b --against qasper-test.tgz
+  mozi prepare arxiv raw/ out --tokenizer t.json --executor slurm --partition cpu --workers 64 --dry-run
 """
 )
 def arxiv(

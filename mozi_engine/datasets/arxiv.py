@@ -269,7 +269,7 @@ def _run(stage: Stage, executor: PipelineExecutor) -> Iterator[Progress]:
     if failures and isinstance(failures[0], DataError):
         raise failures[0]
     if failures or executor.get_incomplete_ranks(skip_completed=True):
-        reason = f": {failures[0]}" if failures else ""
+        reason = f": {failures[0]!r}" if failures else ""
         hint = f"see {logs}/logs; the same command goes on from there"
         raise DataError(f"{stage.name} failed{reason}", hint=hint) from (failures[0] if failures else None)
 

@@ -8,6 +8,7 @@ signatures of documents of any length in bounded memory.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import re
@@ -120,7 +121,8 @@ class Jsonl(_Reader):
     def read_file(self, filepath: str) -> Iterator[Document]:
         """The file's documents."""
         with self.data_folder.open(filepath, "rb", compression="infer") as file:
-            for number, line in enumerate(file, start=1):
+            # zstandard's files have no lines of their own.
+            for number, line in enumerate(io.BufferedReader(file, 1 << 16), start=1):
                 if not line.strip():
                     continue
                 try:
