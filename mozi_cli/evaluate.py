@@ -102,7 +102,7 @@ Report = Annotated[Path | None, typer.Option(help="Write the report to this file
 @app.command(epilog="Example: mozi eval perplexity models/base held-out.jsonl --adapter runs/x/adapter")
 def perplexity(
     model: Transformers,
-    data: Annotated[Path, typer.Argument(metavar="DATA", help='Lines of {"text": …}, or a .txt file.')],
+    data: Annotated[Path, typer.Argument(metavar="DATA", help='A prepared corpus, or lines of {"text": …}.')],
     adapter: Adapter = None,
     chunk: Annotated[int, typer.Option(min=2, help="Tokens read at once.")] = 2048,
     limit: Annotated[int, typer.Option(min=0, help="The first so many chunks; 0: all.")] = 0,

@@ -23,7 +23,7 @@ class LanguageModel:
     """The model and tokenizer of that name or in that folder, and an adapter (PEFT's) on it; never downloads.
 
     Runs on the GPU where there is one, in the weights' own type; on a CPU in float32. `context` is the most
-    tokens it reads at once. Raises ModelError when it does not load.
+    tokens it reads at once, `vocabulary` how many it knows. Raises ModelError when it does not load.
     """
 
     def __init__(self, model: str, adapter: Path | None = None) -> None:
@@ -41,6 +41,7 @@ class LanguageModel:
             raise ModelError(f"{what} does not load: {reason}", hint="give a transformers folder") from error
         self._model = loaded.to(device).eval()
         self.context: int = getattr(loaded.config, "max_position_embeddings", None) or _UNBOUNDED
+        self.vocabulary: int = loaded.config.vocab_size
         self._device = device
 
     def tokens(self, text: str) -> list[int]:
