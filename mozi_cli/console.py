@@ -49,12 +49,12 @@ def show_evidence(evidence: Sequence[Evidence]) -> None:
 def show_exchange(exchange: Exchange, *, first: bool) -> None:
     """Show a question that was asked before, and what came of it."""
     heading(" ".join(exchange.question.split()), first=first)
-    if exchange.answer is None:
-        stdout.print(Text(exchange.text), soft_wrap=not stdout.is_terminal)
-    elif stdout.is_terminal:
+    if exchange.answer and stdout.is_terminal:
         stdout.print(_answer(exchange.answer))
-    else:
+    elif exchange.answer:
         stdout.print(wording.plain(exchange.answer), soft_wrap=True, markup=False)
+    elif exchange.text:
+        stdout.print(Text(exchange.text), soft_wrap=not stdout.is_terminal)
     if told := wording.ending(exchange):
         stdout.print(Text(f"({told})", style="dim"), soft_wrap=True)
 

@@ -69,7 +69,10 @@ def export(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
 ) -> None:
-    """Print a conversation as Markdown, as JSON, or as BibTeX with its quotations."""
+    """Print a conversation as Markdown, JSON or BibTeX.
+
+    BibTeX is an entry for the paper, from what its reference tells, with the quotations in its note.
+    """
     from mozi_cli import keeping
     from mozi_engine import exporting
 

@@ -105,6 +105,13 @@ class Database:
             raise damaged(self.path, self.set_aside) from error
 
 
+def storable(text: str) -> str:
+    """The text as UTF-8 can hold it: halves of a character joined, a lone one replaced."""
+    if text.isascii():
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
 def damaged(path: Path, set_aside: Path) -> DataError:
     """What is said of a damaged file."""
     return DataError(
@@ -150,16 +157,12 @@ def _look_through(connection: sqlite3.Connection) -> None:
 
 
 def _bring_up_to_date(connection: sqlite3.Connection) -> None:
+    """Write nothing where nothing is to be done: a store on a full disk can still be read."""
+    if _version(connection) == len(MIGRATIONS):
+        return
     connection.execute("BEGIN IMMEDIATE")
     try:
-        ((version,),) = connection.execute("PRAGMA user_version").fetchall()
-        if version > len(MIGRATIONS):
-            raise DataError(
-                f"the conversations were written by a newer mozi (version {version} of their file; "
-                f"this one knows {len(MIGRATIONS)})",
-                hint="update mozi, or set MOZI_HOME to begin elsewhere",
-            )
-        for statements in MIGRATIONS[version:]:
+        for statements in MIGRATIONS[_version(connection) :]:
             for statement in statements:
                 connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
@@ -167,6 +170,18 @@ def _bring_up_to_date(connection: sqlite3.Connection) -> None:
     finally:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    """The version of the file's tables. Raises DataError when this mozi does not know it."""
+    ((version,),) = connection.execute("PRAGMA user_version").fetchall()
+    if version > len(MIGRATIONS):
+        raise DataError(
+            f"the conversations were written by a newer mozi (version {version} of their file; "
+            f"this one knows {len(MIGRATIONS)})",
+            hint="update mozi, or set MOZI_HOME to begin elsewhere",
+        )
+    return int(version)
 
 
 def _make_private(path: Path) -> None:

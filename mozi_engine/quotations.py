@@ -63,7 +63,7 @@ def marked(answer: Answer, mark: Callable[[int], str] = mark) -> str:
 
 
 def _place_for_marks(text: str, start: int, end: int) -> int | None:
-    """Where a sentence's marks go: into a table row's last cell, and nowhere in the line below a table's head."""
+    """Where a sentence's marks go: into a table row's last cell; nowhere in the line below its head."""
     sentence = text[start:end]
     if _TABLE_LINE.fullmatch(sentence):
         return None

@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Literal, Self
 
 from mozi_engine import answers
-from mozi_engine.database import Database
+from mozi_engine.database import Database, storable
 from mozi_engine.errors import DataError
 from mozi_engine.files import data_dir, expanded
 from mozi_engine.types import Answer, Paper, Passage, Turn
@@ -189,7 +189,7 @@ class Store:
             )
             row = database.execute(
                 "INSERT INTO exchanges (session, mode, model, question, asked) VALUES (?, ?, ?, ?, ?)",
-                (session.id, session.mode, session.model, _valid(question), asked),
+                (session.id, session.mode, session.model, storable(question), asked),
             )
             exchange = int(row.lastrowid or 0)
         with self._guard:
@@ -203,7 +203,9 @@ class Store:
         loop. What was deleted meanwhile stays deleted. Raises DataError.
         """
         with self._database.transaction() as database:
-            database.execute("UPDATE exchanges SET text = text || ? WHERE id = ?", (_valid(piece), exchange))
+            database.execute(
+                "UPDATE exchanges SET text = text || ? WHERE id = ?", (storable(piece), exchange)
+            )
 
     def settle(self, exchange: int, answer: Answer | str, detail: str = "") -> None:
         """Keep the whole answer: one that stands on a paper, or a reply in words. Raises DataError."""
@@ -212,11 +214,11 @@ class Store:
         with self._database.transaction() as database:
             database.executemany(
                 "INSERT OR IGNORE INTO passages SELECT session, ?, ? FROM exchanges WHERE id = ?",
-                [(key, _valid(content), exchange) for key, content in passages.items()],
+                [(key, storable(content), exchange) for key, content in passages.items()],
             )
             database.execute(
                 "UPDATE exchanges SET text = ?, state = 'answered', answer = ?, detail = ? WHERE id = ?",
-                (_valid(text), encoded and _valid(encoded), _valid(detail), exchange),
+                (storable(text), encoded and storable(encoded), storable(detail), exchange),
             )
         self._written(exchange)
 
@@ -238,7 +240,7 @@ class Store:
         with self._database.transaction() as database:
             database.execute(
                 "UPDATE exchanges SET state = ?, detail = ? WHERE id = ? AND state = 'pending'",
-                (state, _valid(detail), exchange),
+                (state, storable(detail), exchange),
             )
         self._written(exchange)
 
@@ -295,7 +297,7 @@ class Store:
             "SELECT sessions.*, papers.title, papers.reference, papers.pages FROM sessions "
             "LEFT JOIN papers ON papers.id = sessions.paper WHERE substr(sessions.id, 1, ?) = ?",
             len(session),
-            _valid(session.lower()),
+            storable(session.lower()),
         )
         if not session or len(rows) != 1:
             known = f"{len(rows)} conversations begin" if rows and session else "no conversation begins"
@@ -332,8 +334,9 @@ class Store:
 def _know(database: sqlite3.Connection, paper: PaperRef) -> None:
     database.execute(
         "INSERT INTO papers (id, title, reference, pages) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET "
-        "title = excluded.title, reference = excluded.reference, pages = excluded.pages",
-        (paper.id, _valid(paper.title), _valid(paper.reference), paper.pages),
+        "title = coalesce(nullif(excluded.title, ''), title), reference = excluded.reference, "
+        "pages = excluded.pages",
+        (paper.id, storable(paper.title), storable(paper.reference), paper.pages),
     )
 
 
@@ -382,13 +385,6 @@ def _passages(rows: Iterable[tuple[str, str]]) -> Iterable[tuple[str, Passage]]:
             yield key, answers.decode_passage(content)
         except ValueError:
             continue
-
-
-def _valid(text: str) -> str:
-    """The text as UTF-8 can hold it: halves of a character joined, a lone one replaced."""
-    if text.isascii():
-        return text
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def _now() -> datetime:

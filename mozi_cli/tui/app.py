@@ -28,6 +28,8 @@ from mozi_engine.errors import MoziError
 from mozi_engine.types import Turn
 
 if TYPE_CHECKING:
+    from textual.command import Provider
+
     from mozi_cli.tui import messages
     from mozi_cli.tui.desk import Desk
     from mozi_engine.sessions import Mode, Session, Store
@@ -41,11 +43,18 @@ _STAGES: dict[str, tuple[messages.Part, ...]] = {
 }
 
 
+def _commands() -> type[Provider]:
+    from mozi_cli.tui.commands import ActionCommands
+
+    return ActionCommands
+
+
 class ChatApp(App[None]):
     """Owns the session: what is open, what is asked, and whose turn it is. Threads do the work."""
 
     TITLE = "mozi"
     CSS_PATH = "mozi.tcss"
+    COMMANDS: ClassVar = {_commands}  # Textual's own say the same again, under other names
     HORIZONTAL_BREAKPOINTS: list[tuple[int, str]] | None = [  # noqa: RUF012  as Textual declares it
         (0, "-narrow"),  # one pane at a time
         (100, "-normal"),
@@ -61,7 +70,7 @@ class ChatApp(App[None]):
     def __init__(
         self, start: Start, make_desk: MakeDesk | None = None, graphics: Graphics | None = None
     ) -> None:
-        """`make_desk` makes the engine's side, in a thread; None: the real one. `graphics`: if it has any."""
+        """`make_desk` makes the engine's side, in a thread; `graphics` is how the terminal shows pictures."""
         super().__init__()
         self.start = start
         self.chat = ChatScreen(graphics)

@@ -22,7 +22,7 @@ PANES: dict[Pane, str] = {
     "sessions": "In the list of conversations",
     "models": "In the list of models",
 }
-ALWAYS = (("tab shift+tab", "go to the next pane, or back"), ("1 … 9", "turn the page to this citation"))
+MOST = 4  # keys of one action that are all spelled out
 
 
 class KeysScreen(ModalScreen[None]):
@@ -62,16 +62,13 @@ class KeysScreen(ModalScreen[None]):
             for action in ACTIONS:
                 if action.pane == pane:
                     yield self._line(action)
-            if pane == "anywhere":
-                yield from (_row(keys, does) for keys, does in ALWAYS)
             yield Content("")
         yield Content("Typing in a field takes letters and digits; Esc or Tab leaves it.")
 
     def _line(self, action: Action) -> Content:
         changed = action.name in self._keymap
         keys = shown(self._keymap.get(action.name, action.keys))
-        return _row(keys, action.does, action.name + (", changed" if changed else ""))
-
-
-def _row(keys: str, does: str, name: str = "") -> Content:
-    return Content.assemble((f"{keys:<14}", "bold"), f"  {does:<38}  ", (name, "$text-muted"))
+        if len(several := keys.split()) > MOST:
+            keys = f"{several[0]} … {several[-1]}"
+        name = action.name + (", changed" if changed else "")
+        return Content.assemble((f"{keys:<14}", "bold"), f" {action.does:<39} ", (name, "$text-muted"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
@@ -67,7 +68,7 @@ async def chatting(
         return model
 
     settings = start.pop("settings", Settings(engine="remote", base_url="http://127.0.0.1:9/v1"))
-    begin = Start(settings, GenerationSettings(), str(paper or ""), **start)
+    begin = Start(settings, GenerationSettings(), **{"reference": str(paper or ""), **start})
     app = ChatApp(begin, lambda post, start: Desk(post, start.settings, start.decoding, load))
     async with app.run_test(size=size) as pilot:
         await until(pilot, lambda: app.desk)
@@ -78,8 +79,9 @@ async def chatting(
         yield app, pilot
         model.loaded.set()
         model.goes_on.set()
-    assert app.desk
-    app.desk.close()
+        assert app.desk
+        await asyncio.to_thread(app.desk.close)
+        await pilot.pause()
 
 
 async def ask(app: ChatApp, pilot: Pilot[None], question: str) -> ExchangeView:

@@ -139,19 +139,21 @@ def test_a_session_is_found_by_the_beginning_of_its_id(store: Store) -> None:
 
 
 def test_papers_are_remembered_and_forgotten(store: Store) -> None:
+    better = replace(PAPER, title="A Better Title")
     store.noticed(PAPER)
     store.noticed(OTHER)
-    store.noticed(replace(PAPER, title="A Better Title"))
-    store.ask(begin("paper", PAPER), "How large?")
-    store.ask(begin("support", PAPER), "I'm tired.")
+    store.noticed(better)
+    store.ask(begin("paper", better), "How large?")
+    store.ask(begin("support", better), "I'm tired.")
+    store.noticed(replace(PAPER, title=""))  # as long as only its text is read
     entries = store.papers()
-    assert [(e.paper.id, e.questions) for e in entries] == [(PAPER.id, 1), (OTHER.id, 0)]
+    assert [(e.paper, e.questions) for e in entries] == [(better, 1), (OTHER, 0)]
     assert (datetime.now(UTC) - entries[0].opened).total_seconds() < 60
-    assert [e.paper for e in store.papers(limit=1)] == [PAPER]
+    assert [e.paper for e in store.papers(limit=1)] == [better]
     store.forget(PAPER.id)
     store.forget("no such paper")
     assert [e.paper for e in store.papers()] == [OTHER]
-    assert store.recent()[0].session.paper == PAPER
+    assert store.recent()[0].session.paper == better
 
 
 def test_a_paper_is_reached_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -213,6 +215,19 @@ def test_everything_is_there_when_opened_again(path: Path) -> None:
         assert store.load(session.id).exchanges[0].answer == ANSWER
         assert [e.paper for e in store.papers()] == [PAPER]
         assert store.set_aside is None
+
+
+def test_opening_and_reading_need_not_write(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "_PATIENCE", 0.05)
+    with Store.open(path) as store:
+        store.ask(begin("paper"), "?")
+    writer = sqlite3.connect(path, isolation_level=None)
+    writer.execute("BEGIN IMMEDIATE")
+    with Store.open(path) as store:
+        assert len(store.recent()) == 1
+        with pytest.raises(DataError, match=r"another program keeps .* busy"):
+            store.ask(begin("paper"), "!")
+    writer.close()
 
 
 def test_only_its_owner_reads_it(path: Path) -> None:

@@ -43,7 +43,7 @@ def test_one_is_shown_with_what_it_cites() -> None:
     assert ran.stderr.startswith("Construction of the Literature Graph\naaa111111111, ")
     assert ran.stdout == (
         "> How large is it?\nIt has 280M nodes. [1]\n\n[1] page 2, Results\n"
-        '    "The graph has 280M nodes."\n\n> And the edges?\n\n(stopped)\n'
+        '    "The graph has 280M nodes."\n\n> And the edges?\n(stopped)\n'
     )
 
 
