@@ -55,6 +55,7 @@ Examples:
   mozi chat paper.pdf
   mozi chat arxiv:1805.02262 --ask "How large is the graph?"
   mozi chat --resume
+  mozi chat --support
   mozi chat paper.pdf --json < questions.txt
   mozi chat paper.pdf --base-url http://127.0.0.1:11434/v1 --model qwen3
 """
@@ -89,6 +90,9 @@ def chat(
         bool, typer.Option("--plain", help="A dialogue line by line, not the full screen.")
     ] = False,
     support: Annotated[bool, typer.Option("--support", help="Begin with the companion.")] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="With --support: why each reply is as it is; line by line.")
+    ] = False,
     resume: Annotated[
         bool,
         typer.Option("--resume", "-r", help="Go on with the last conversation; with --resume ID, with that."),
@@ -111,12 +115,21 @@ def chat(
     decoding = GenerationSettings(temperature, top_p, top_k, max_tokens, seed)
     reference = paper if resume else paper or named
     resumed = (named or "") if resume else None
-    if not (ask or json or plain or whole) and _on_terminal():
+    if not (ask or json or plain or whole or explain) and _on_terminal():
         from mozi_cli import full_screen
         from mozi_cli.tui.start import Start
 
         mode: Literal["paper", "support"] = "support" if support else "paper"
         full_screen.run(Start(settings, decoding, reference or "", password, mode, resumed, private))
+        return
+    if support:
+        from mozi_cli import support as companion
+
+        if json or whole or resume:
+            raise typer.BadParameter("--support takes no --json, --whole or --resume, line by line")
+        companion.run(
+            reference, ask or [], settings, decoding, password=password, explain=explain, private=private
+        )
         return
     from mozi_cli import chat as command
 
