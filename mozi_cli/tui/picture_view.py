@@ -140,8 +140,9 @@ class PictureView(ScrollView, can_focus=False):
         self._ask()
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        """The picture, once it is there, where nothing lies over it."""
-        if self._picture is None or not self.screen.is_active:
+        """The picture, once it is there, while no other screen lies over it and all of the view is seen."""
+        whole = self.screen.region.contains_region(self.region)
+        if self._picture is None or not self.screen.is_active or not whole:
             return super().render_lines(crop)
         return self._picture.lines(crop, self.region.offset, self.scroll_offset, self.rich_style)
 

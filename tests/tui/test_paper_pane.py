@@ -340,8 +340,7 @@ def yellow(picture: Image.Image) -> tuple[int, int, int, int] | None:
 async def test_kitty_shows_the_page_with_the_words_marked(pdf: Path, kitty: Screen) -> None:
     paper = opening.read_all(pdf)
     async with reading(paper, pdf, graphics=KITTY) as (app, pilot):
-        await until(pilot, lambda: kitty.pictures)
-        assert lines_with(app, "\U0010eeee")
+        await until(pilot, lambda: lines_with(app, "\U0010eeee"))
         assert not any(map(yellow, kitty.pictures))
         mark = boxes(paper, "Line 15 of page 2")[0]
         app.pane.mark([mark])
