@@ -1,10 +1,9 @@
-"""How fast the full screen is: first paint, keystrokes and the event loop while a model writes, turning pages,
-and opening a conversation of 500 exchanges.
+"""How fast the full screen is: first paint, keys while a model writes, turning pages, long conversations.
 
     python benchmarks/screen.py [PAPER]
 
 The first two are measured in a pseudo-terminal, from outside; the others inside a running app without one.
-Needs the default model on the disk; keeps what it makes under a temporary MOZI_HOME.
+Needs the default model on the disk and a machine that does nothing else; keeps nothing.
 """
 
 from __future__ import annotations
@@ -25,6 +24,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "N18-3011.pdf"
 MOZI = str(Path(sys.executable).with_name("mozi"))
@@ -98,7 +98,7 @@ def first_paint(paper: Path) -> float:
 
 
 def keystrokes(paper: Path) -> list[float]:
-    """Milliseconds from a key to its letter on the screen, while the model reads a question and answers it."""
+    """Milliseconds from a key to its letter on the screen, while the model reads and answers."""
     taken = []
     with screen(paper) as shown:
         shown.until("✓ model")
@@ -115,7 +115,7 @@ def keystrokes(paper: Path) -> list[float]:
 
 
 async def inside(paper: Path) -> dict[str, float]:
-    """Event-loop lag while the model writes, page turns, and opening a long conversation; milliseconds."""
+    """The event loop's lag while the model writes, page turns, a long conversation: milliseconds."""
     from mozi_cli.tui.app import ChatApp
     from mozi_cli.tui.start import Start
     from mozi_engine.settings import load
@@ -141,53 +141,53 @@ async def inside(paper: Path) -> dict[str, float]:
     return measured
 
 
-async def _ready(app: object) -> None:
-    while app.desk is None or app.chat.status.state("model").stage != "ready":  # type: ignore[attr-defined]
+async def _ready(app: Any) -> None:
+    while app.desk is None or app.chat.status.state("model").stage != "ready":
         await asyncio.sleep(0.02)
-    while app.chat.status.state("index").stage != "ready":  # type: ignore[attr-defined]
+    while app.chat.status.state("index").stage != "ready":
         await asyncio.sleep(0.02)
 
 
-async def _turns(app: object, pilot: object) -> float:
+async def _turns(app: Any, pilot: Any) -> float:
     taken = []
-    page = app.chat.page  # type: ignore[attr-defined]
+    page = app.chat.page
     for at in range(TURNS):
         began = time.perf_counter()
         page.turn(at % page.pages + 1)
-        await pilot.pause()  # type: ignore[attr-defined]
+        await pilot.pause()
         taken.append((time.perf_counter() - began) * 1000)
     return statistics.median(taken)
 
 
-async def _lag(app: object) -> tuple[float, float]:
+async def _lag(app: Any) -> tuple[float, float]:
     late = []
-    while app.busy:  # type: ignore[attr-defined]
+    while app.busy:
         began = time.perf_counter()
         await asyncio.sleep(0.01)
         late.append((time.perf_counter() - began - 0.01) * 1000)
     return max(late), statistics.median(late)
 
 
-async def _scroll(app: object, pilot: object) -> float:
+async def _scroll(app: Any, pilot: Any) -> float:
     """The slowest of ten screens back."""
     taken = []
     for _ in range(10):
         began = time.perf_counter()
-        app.chat.transcript.scroll_page_up(animate=False)  # type: ignore[attr-defined]
-        await pilot.pause()  # type: ignore[attr-defined]
+        app.chat.transcript.scroll_page_up(animate=False)
+        await pilot.pause()
         taken.append((time.perf_counter() - began) * 1000)
     return max(taken)
 
 
-def _long_conversation(app: object) -> str:
+def _long_conversation(app: Any) -> str:
     """The answer there is, so many times over."""
     from mozi_engine import sessions
 
-    answer = app.chat.transcript.views[-1].answer  # type: ignore[attr-defined]
-    session = sessions.begin("paper", app.session.paper, app.model)  # type: ignore[attr-defined]
+    answer = app.chat.transcript.views[-1].answer
+    session = sessions.begin("paper", app.session.paper, app.model)
     for number in range(EXCHANGES):
-        exchange = app.store.ask(session, f"{number}. {QUESTION}")  # type: ignore[attr-defined]
-        app.store.settle(exchange, answer)  # type: ignore[attr-defined]
+        exchange = app.store.ask(session, f"{number}. {QUESTION}")
+        app.store.settle(exchange, answer)
     return session.id
 
 
@@ -204,7 +204,7 @@ def main() -> None:
         print(f"first paint: {statistics.median(paints):.2f} s (best {min(paints):.2f})", flush=True)
         keys = keystrokes(paper)
         slow = statistics.quantiles(keys, n=20)[-1]
-        print(f"keystroke to screen while answering: median {statistics.median(keys):.0f} ms, 95% {slow:.0f} ms")
+        print(f"key to screen while answering: median {statistics.median(keys):.0f} ms, 95% {slow:.0f} ms")
         for name, milliseconds in asyncio.run(inside(paper)).items():
             print(f"{name}: {milliseconds:.0f} ms", flush=True)
 
