@@ -47,8 +47,8 @@ def prepare(
     """Read `raw` (.jsonl, .json, packed, or a folder) and write train and test; the manifest comes last.
 
     A dialogue with a turn that `screen` flags goes to flagged.jsonl, with the number of that message (from
-    0), and to no split. A dialogue's split depends on its words and the seed alone. Raises DataError when a file
-    cannot be read or too many records are broken; `out` then has no file.
+    0), and to no split. A dialogue's split depends on its words and the seed alone. Raises DataError when a
+    file cannot be read or too many records are broken; `out` then has no file.
     """
     options = options or Options()
     paths = records.found(raw, (".jsonl", ".json"))
