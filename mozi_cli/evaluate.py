@@ -1,23 +1,24 @@
-"""`mozi eval`: measure the way the field measures."""
+"""`mozi eval`: measure the way the field measures. Options here, the work in `measuring`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Literal
 
 import typer
-
-if TYPE_CHECKING:
-    from mozi_engine.datasets.qasper import QasperPaper
-    from mozi_engine.evaluation.metrics import Score
-    from mozi_engine.evaluation.retrieval import Found
-    from mozi_engine.retrieval.dense import Encoder
-    from mozi_engine.settings import Settings
 
 app = typer.Typer(
     help="Measure retrieval and answers the way the field does.", no_args_is_help=True, rich_markup_mode=None
 )
+
+Data = Annotated[Path, typer.Argument(metavar="DATA", help="A QASPER file as published (.json, .json.gz).")]
+Out = Annotated[Path, typer.Argument(metavar="OUT", help="The run's folder; it goes on where it was.")]
+Seed = Annotated[int, typer.Option(min=0, help="Of the bootstrap and of the order of papers.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object, for programs.")]
+Limit = Annotated[int, typer.Option(min=0, help="So many questions, of papers drawn by the seed; 0: all.")]
+Model = Annotated[str | None, typer.Option(help="Its name, or a .gguf file.")]
+Engine = Annotated[Literal["llamacpp", "remote"] | None, typer.Option(help="In this process, or a server's.")]
+BaseUrl = Annotated[str | None, typer.Option(help="A server's address, with /v1; means --engine remote.")]
 
 
 @app.callback()
@@ -25,147 +26,196 @@ def _verbs() -> None:
     pass
 
 
-@app.command(epilog="Example: mozi eval retrieval qasper-dev-v0.3.json --retriever hybrid --json")
+@app.command(epilog="Example: mozi eval retrieval qasper-dev-v0.3.json --retriever hybrid")
 def retrieval(
-    data: Annotated[Path, typer.Argument(help="A QASPER file as published (.json or .json.gz).")],
-    retriever: Annotated[list[str] | None, typer.Option(help="bm25, dense or hybrid; repeatable.")] = None,
-    seed: Annotated[int, typer.Option(help="The bootstrap's.")] = 0,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object a retriever, for programs.")] = False,
+    data: Data,
+    retriever: Annotated[
+        list[str] | None,
+        typer.Option(help="bm25, dense, hybrid, or a folder with an encoder; repeatable."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Write the report to this file, to compare it.")] = None,
+    limit: Limit = 0,
+    seed: Seed = 0,
+    workers: Annotated[int, typer.Option(min=0, help="Cores that embed; 0: all.")] = 0,
+    json: Json = False,
 ) -> None:
     """Score how well evidence is found: Evidence-F1 (the official evaluator's), recall, MRR, nDCG.
 
-    Every paper is embedded once and cached. Intervals are 95%, by bootstrap over questions.
+    Every passage and question is embedded once and cached. Intervals are 95%, by bootstrap over papers.
     """
-    from statistics import median
+    from mozi_cli import measuring as command
 
-    from mozi_engine.evaluation import retrieval as engine
-    from mozi_engine.retrieval.dense import Encoder
-
-    names = retriever or list(engine.RETRIEVERS)
-    if unknown := set(names) - set(engine.RETRIEVERS):
-        raise typer.BadParameter(f"{', '.join(unknown)}: one of {', '.join(engine.RETRIEVERS)}")
-    papers, encoder = _papers(data), Encoder()
-    for name in names:
-        found = _evaluate(papers, name, encoder)
-        milliseconds = median([item.milliseconds for item in found] or [0.0])
-        title = f"{name}, {milliseconds:.1f} ms a question (median)"
-        _show(engine.summary(found, seed), title, json)
+    command.retrieval(data, retriever or [], out, limit, seed, workers, as_json=json)
 
 
-@app.command(epilog="Example: mozi eval qasper qasper-dev-v0.3.json dev.jsonl --evidence full --limit 50")
+@app.command(
+    epilog="""\b
+Examples:
+  mozi eval qasper qasper-dev-v0.3.json runs/dev --evidence full --limit 50
+  mozi eval qasper qasper-dev-v0.3.json runs/vllm --base-url http://127.0.0.1:8000/v1 --model m --workers 16
+  mozi eval qasper qasper-dev-v0.3.json runs/dev --score-only
+"""
+)
 def qasper(
-    data: Annotated[Path, typer.Argument(help="A QASPER file as published (.json or .json.gz).")],
-    predictions: Annotated[Path, typer.Argument(help="Where the answers are written, a line each.")],
-    evidence: Annotated[str, typer.Option(help="retrieved, full (the whole paper) or gold.")] = "retrieved",
-    passages: Annotated[int, typer.Option("--passages", "-k", min=1, max=20, help="How many.")] = 4,
-    limit: Annotated[int, typer.Option(min=0, help="The first so many questions; 0: all.")] = 0,
-    model: Annotated[str | None, typer.Option(help="Its name, or a .gguf file.")] = None,
-    base_url: Annotated[str | None, typer.Option(help="A server's address, with /v1.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="The report as one JSON object.")] = False,
+    data: Data,
+    out: Out,
+    evidence: Annotated[
+        Literal["retrieved", "full", "gold"], typer.Option(help="What is read: full is the whole paper.")
+    ] = "retrieved",
+    retriever: Annotated[
+        str, typer.Option(help="bm25, dense, hybrid, or a folder with an encoder.")
+    ] = "hybrid",
+    top_k: Annotated[int, typer.Option("--top-k", "-k", min=1, max=20, help="How many passages.")] = 4,
+    limit: Limit = 0,
+    seed: Seed = 0,
+    workers: Annotated[int, typer.Option(min=1, help="Questions at once, for a server.")] = 1,
+    model: Model = None,
+    engine: Engine = None,
+    base_url: BaseUrl = None,
+    bert_score: Annotated[
+        str | None, typer.Option(help="An encoder for BERTScore: its name or folder, such as roberta-large.")
+    ] = None,
+    score_only: Annotated[
+        bool, typer.Option("--score-only", help="Load no model: score what OUT has.")
+    ] = False,
+    json: Json = False,
 ) -> None:
-    """Answer QASPER's questions, and score the answers by the official protocol.
+    """Answer QASPER's questions, and score the answers by the official and by the Mozi report's protocol.
 
-    Stopped, it goes on from there the next time; what is answered already is only scored again.
+    Stopped, it goes on from there the next time. OUT gets predictions.jsonl (the official form),
+    timings.jsonl and report.json. Intervals are 95%, by bootstrap over papers.
     """
-    from mozi_engine.evaluation import qasper as engine
+    from mozi_cli import measuring as command
 
-    if evidence not in engine.EVIDENCE:
-        raise typer.BadParameter(f"{evidence}: one of {', '.join(engine.EVIDENCE)}")
-    papers = _first(_papers(data), limit)
-    known = engine.read(predictions)
-    if any(question.id not in known for paper in papers for question in paper.questions):
-        _predict(papers, predictions, evidence, passages, _settings(model, base_url))
-    scores = engine.report(papers, engine.read(predictions))
-    _show(scores, f"{predictions.name}, evidence {evidence}", json)
+    run = command.Answering(evidence, retriever, top_k, limit, seed, workers)
+    settings = None if score_only else command.settings(model, engine, base_url)
+    command.qasper(data, out, run, settings, bert_score, as_json=json)
 
 
-def _settings(model: str | None, base_url: str | None) -> Settings:
-    from dataclasses import replace
-
-    from mozi_engine.settings import load
-
-    settings = load()
-    if base_url:
-        settings = replace(settings, engine="remote", base_url=base_url)
-    return replace(settings, model=model) if model else settings
+Transformers = Annotated[
+    str, typer.Argument(metavar="MODEL", help="A transformers folder, or a name that is on the disk already.")
+]
+Adapter = Annotated[Path | None, typer.Option(help="An adapter's folder; the base is measured too.")]
+Report = Annotated[Path | None, typer.Option(help="Write the report to this file, to compare it.")]
 
 
-def _first(papers: Sequence[QasperPaper], limit: int) -> list[QasperPaper]:
-    """The papers of the first `limit` questions, with those questions alone."""
-    from dataclasses import replace
-
-    found, left = [], limit or sum(len(paper.questions) for paper in papers)
-    for paper in papers:
-        if questions := paper.questions[:left]:
-            found.append(replace(paper, questions=questions))
-            left -= len(questions)
-    return found
-
-
-def _predict(
-    papers: Sequence[QasperPaper], out: Path, evidence: str, passages: int, settings: Settings
+@app.command(epilog="Example: mozi eval perplexity models/base held-out.jsonl --adapter runs/x/adapter")
+def perplexity(
+    model: Transformers,
+    data: Annotated[Path, typer.Argument(metavar="DATA", help='A prepared corpus, or lines of {"text": …}.')],
+    adapter: Adapter = None,
+    chunk: Annotated[int, typer.Option(min=2, help="Tokens read at once.")] = 2048,
+    limit: Annotated[int, typer.Option(min=0, help="The first so many chunks; 0: all.")] = 0,
+    out: Report = None,
+    seed: Seed = 0,
+    json: Json = False,
 ) -> None:
-    from mozi_cli import opening, progress
-    from mozi_engine.evaluation import qasper as engine
-    from mozi_engine.generation import engines
-    from mozi_engine.retrieval.dense import Encoder
-    from mozi_engine.types import GenerationSettings, Progress
+    """Score how likely a model finds held-out text: perplexity over chunks, the base beside its adapter.
 
-    opening.fetch_model(settings)
-    decoding = GenerationSettings(max_new_tokens=100)
-    asking = engine.Asking(engines.load(settings), Encoder(), evidence, passages, decoding)
-    total = sum(len(paper.questions) for paper in papers) - len(engine.read(out))
+    Intervals are 95%, by bootstrap over documents. Needs the extra `train`.
+    """
+    from mozi_cli import measuring_models as command
 
-    def work() -> Iterator[Progress]:
-        for number, _ in enumerate(engine.predict(papers, asking, out), start=1):
-            yield Progress("answering", number, total, "questions")
-
-    progress.show(work(), resumes=True)
+    command.perplexity(model, data, adapter, chunk, limit, out, seed, as_json=json)
 
 
-def _papers(data: Path) -> list[QasperPaper]:
-    from mozi_cli import console
-    from mozi_engine.datasets import qasper
+@app.command(epilog="Example: mozi eval yesno models/base qasper-test.json --examples qasper-train.json")
+def yesno(
+    model: Transformers,
+    data: Data,
+    examples: Annotated[
+        Path | None, typer.Option(help="Another QASPER file, whose questions are shown before each.")
+    ] = None,
+    shots: Annotated[int, typer.Option(min=0, help="How many are shown, with --examples.")] = 4,
+    adapter: Adapter = None,
+    limit: Limit = 0,
+    out: Report = None,
+    seed: Seed = 0,
+    json: Json = False,
+) -> None:
+    """Score yes/no questions with their evidence by which of the two a model finds likelier.
 
-    papers = []
-    for item in qasper.read(data):
-        if isinstance(item, qasper.Skipped):
-            console.note(f"skipped {item.paper} {item.question}: {item.reason}")
-        else:
-            papers.append(item)
-    return papers
+    Intervals are 95%, by bootstrap over papers. Needs the extra `train`.
+    """
+    from mozi_cli import measuring_models as command
 
-
-def _evaluate(papers: Sequence[QasperPaper], name: str, encoder: Encoder) -> list[Found]:
-    from mozi_cli import progress
-    from mozi_engine.evaluation import retrieval as engine
-    from mozi_engine.types import Progress
-
-    def work() -> Iterator[Progress | Found]:
-        for number, paper in enumerate(papers, start=1):
-            yield from engine.evaluate([paper], engine.builder(name, encoder))
-            yield Progress(name, number, len(papers), "papers")
-
-    return progress.show(work())
+    shown = (examples, shots) if examples else None
+    command.yesno(model, data, adapter, shown, limit, out, seed, as_json=json)
 
 
-def _show(scores: Sequence[Score], title: str, as_json: bool) -> None:
-    """Scores in percent with their 95% intervals, as a table; or as one JSON object."""
-    if as_json:
-        import json
-        from dataclasses import asdict
+@app.command(
+    epilog="""\b
+Examples:
+  mozi eval dialogues prepared/test/sft.jsonl runs/talk --limit 100
+  mozi eval dialogues prepared/test/sft.jsonl runs/bare --limit 100 --prompt none
+  mozi eval dialogues prepared/test/sft.jsonl runs/talk --score-only --perplexity models/base
+"""
+)
+def dialogues(
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="What mozi prepare dialogues wrote (.jsonl).")],
+    out: Out,
+    prompt: Annotated[
+        Literal["support", "none"], typer.Option(help="The companion replies, or the bare model.")
+    ] = "support",
+    limit: Annotated[int, typer.Option(min=0, help="So many replies, of dialogues drawn by the seed.")] = 0,
+    seed: Seed = 0,
+    model: Model = None,
+    engine: Engine = None,
+    base_url: BaseUrl = None,
+    perplexity: Annotated[
+        str | None, typer.Option(metavar="MODEL", help="A transformers folder that tells the references.")
+    ] = None,
+    adapter: Adapter = None,
+    crisis: Annotated[
+        Path | None, typer.Option(help="A labelled file, for the crisis screen beside the replies.")
+    ] = None,
+    score_only: Annotated[
+        bool, typer.Option("--score-only", help="Ask no model for replies: score what OUT has.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Reply in support dialogues, and hold the replies against what was replied there.
 
-        record = {"title": title, "scores": [asdict(score) for score in scores]}
-        typer.echo(json.dumps(record, ensure_ascii=False))
-        return
-    from rich.table import Table
+    BLEU, ROUGE-L, length, distinct-1 and -2; the perplexity of the references where a torch model is given.
+    Stopped, it goes on from there the next time. Intervals are 95%, by bootstrap over dialogues.
+    """
+    from mozi_cli import measuring_talk as command
+    from mozi_cli.measuring import settings
 
-    from mozi_cli import console
+    talk = command.Talking(prompt, limit, seed)
+    told = (perplexity, adapter) if perplexity else None
+    chosen = None if score_only else settings(model, engine, base_url)
+    command.dialogues(data, out, talk, chosen, told, crisis, as_json=json)
 
-    table = Table(title=title, title_justify="left")
-    for column in ("", "mean", "95% interval", "questions"):
-        table.add_column(column, justify="right" if column else "left")
-    for score in scores:
-        low, high = (f"{bound * 100:.1f}" for bound in score.interval)
-        table.add_row(score.name, f"{score.value * 100:.1f}", f"{low} to {high}", str(score.questions))
-    console.stdout.print(table)
+
+@app.command(epilog="Example: mozi eval crisis labelled.jsonl")
+def crisis(
+    data: Annotated[Path, typer.Argument(metavar="DATA", help='Lines of {"text", "label", "lang"}.')],
+    out: Report = None,
+    seed: Seed = 0,
+    json: Json = False,
+) -> None:
+    """Score the crisis screen on labelled messages: recall and false alarms, by language and class.
+
+    Labels are risk and none. Intervals are 95%, by bootstrap over templates where the file has them.
+    """
+    from mozi_cli import measuring_talk as command
+
+    command.crisis(data, out, seed, as_json=json)
+
+
+@app.command(epilog="Example: mozi eval compare runs/passages runs/whole")
+def compare(
+    first: Annotated[Path, typer.Argument(metavar="A", help="A run's folder, or a report.")],
+    second: Annotated[Path, typer.Argument(metavar="B", help="Another one.")],
+    data: Annotated[Path | None, typer.Option(help="The QASPER file, to compare predictions.jsonl.")] = None,
+    seed: Seed = 0,
+    json: Json = False,
+) -> None:
+    """Show two reports side by side, with a paired bootstrap of the difference B - A.
+
+    Only what both have measured on the same items counts. p is two-sided.
+    """
+    from mozi_cli import measuring as command
+
+    command.compare(first, second, data, seed, as_json=json)

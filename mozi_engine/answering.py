@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from mozi_engine import prompts, questions
 from mozi_engine.citations import Alignment, Encode, cite
+from mozi_engine.retrieval import select
 from mozi_engine.sentences import sentences
 from mozi_engine.types import (
     Answer,
@@ -55,6 +56,11 @@ class EvidenceFound:
     """The passages the answer will be made from, best first."""
 
     evidence: tuple[Evidence, ...]
+
+    @property
+    def believed(self) -> tuple[Evidence, ...]:
+        """Those, from the first on, that the search takes for evidence; none where it finds no answer."""
+        return select.believed(self.evidence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +160,8 @@ class Answerer:
         candidates = evidence
         if self.beginning:
             candidates = _joined(evidence, self.retriever.search(f"{query} {text}", self.passages))
-        verdict, claims = _verdict(text, cite(text, query, candidates, self.encode))
+        doubtful = select.doubtful(evidence)
+        verdict, claims = _verdict(text, cite(text, query, candidates, self.encode), doubtful=doubtful)
         cited = {citation.evidence for citation in claims.citations}
         kept = [i for i in range(len(candidates)) if i < len(evidence) or i in cited]
         citations = tuple(replace(c, evidence=kept.index(c.evidence)) for c in claims.citations)
@@ -186,16 +193,17 @@ def _joined(evidence: tuple[Evidence, ...], more: Sequence[Evidence]) -> tuple[E
     )
 
 
-def _verdict(text: str, alignment: Alignment) -> tuple[Verdict, Alignment]:
+def _verdict(text: str, alignment: Alignment, *, doubtful: bool) -> tuple[Verdict, Alignment]:
     """Decide the verdict: what is refused, or has nothing to do with the evidence, is not in the paper.
 
-    A refusal claims nothing: it is neither cited nor left uncited.
+    Nor is what nothing supports when the search doubts that the paper answers. A refusal claims nothing: it
+    is neither cited nor left uncited.
     """
     refused = {span for span in sentences(text) if _REFUSAL.search(text[slice(*span)])}
     citations = tuple(c for c in alignment.citations if c.sentence not in refused)
     uncited = tuple(span for span in alignment.uncited if span not in refused)
     claims = replace(alignment, citations=citations, uncited=uncited)
-    if not citations and (refused or alignment.support < _UNRELATED):
+    if not citations and (refused or doubtful or alignment.support < _UNRELATED):
         return "not_in_paper", claims
     return ("partial" if uncited or refused else "answered"), claims
 

@@ -7,6 +7,7 @@ MoziError                 anything outside the code; shown as one line and a nex
 ├── QuestionError         the question: empty, too long
 ├── DataError             a data file or cache entry that cannot be used
 ├── SettingsError         a settings file or environment variable that does not parse
+├── RecipeError           a training's recipe, or a change to it, that cannot be followed
 └── ServerError           a remote server: refused, timed out, answered nonsense
 
 Any other exception is a bug and keeps its traceback.
@@ -46,6 +47,10 @@ class DataError(MoziError):
 
 class SettingsError(MoziError):
     """A settings file or environment variable cannot be used."""
+
+
+class RecipeError(MoziError):
+    """A training's recipe cannot be followed."""
 
 
 class ServerError(MoziError):

@@ -48,5 +48,5 @@ def index(
                     if isinstance(item, Progress):
                         yield item
                     else:
-                        both = Hybrid([words, Dense(passages, item, encoder)])
+                        both = Hybrid(passages, words, Dense(passages, item, encoder))
                         yield Indexed(paper, passages, both, "dense")

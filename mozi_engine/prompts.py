@@ -107,6 +107,16 @@ def render_task(instruction: str, text: str = "") -> tuple[Turn, ...]:
     return (Turn("user", f"{instruction}\n\n{text}" if text else instruction),)
 
 
+def render_yes_no(examples: Sequence[tuple[str, str, bool]], evidence: str, question: str) -> str:
+    """A text that a base model continues with Yes or No, after examples of (evidence, question, answer)."""
+    asked = [_yes_no(*example[:2], "Yes" if example[2] else "No") for example in examples]
+    return "\n\n".join(["Answer the question with Yes or No.", *asked, _yes_no(evidence, question, "")])
+
+
+def _yes_no(evidence: str, question: str, answer: str) -> str:
+    return f"Evidence: {evidence}\nQuestion: {question}\nAnswer:\n{answer}"
+
+
 # In the person's own language: a small model answers in the language it reads.
 SUPPORT = {
     "Chinese": (

@@ -119,11 +119,15 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """A passage that bears on a question. Ranks count from 1; scores compare within one search only."""
+    """A passage that bears on a question. Ranks count from 1; scores compare within one search only.
+
+    `chance` is that of being what the question is answered by, in [0, 1]; None where the search cannot tell.
+    """
 
     passage: Passage
     score: float
     rank: int
+    chance: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +199,9 @@ class Progress:
     label: str
     done: int
     total: int | None
-    unit: Literal["bytes", "pages", "passages", "papers", "questions", "records", "tasks"]
+    unit: Literal[
+        "bytes", "pages", "passages", "papers", "questions", "records", "tasks", "chunks", "replies"
+    ]
 
 
 @dataclass(frozen=True, slots=True)

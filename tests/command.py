@@ -20,9 +20,13 @@ def mozi(
     return subprocess.CompletedProcess(ran.args, ran.returncode, ran.stdout.decode(), ran.stderr.decode())
 
 
-def refusal(ran: subprocess.CompletedProcess[str]) -> tuple[str, str]:
-    """What went wrong and what to do next: two lines on stderr after any progress, and nothing else."""
-    lines = [line for line in ran.stderr.splitlines() if not line.startswith(PROGRESS)]
+def refusal(ran: subprocess.CompletedProcess[str], noted: str = "") -> tuple[str, str]:
+    """What went wrong and what to do next: two lines on stderr after any progress, and nothing else.
+
+    `noted` is how a note begins that may stand before them.
+    """
+    passed_over = (*PROGRESS, noted) if noted else PROGRESS
+    lines = [line for line in ran.stderr.splitlines() if not line.startswith(passed_over)]
     assert (ran.returncode, len(lines)) == (1, 2), ran.stderr
     message, hint = lines
     assert message.startswith("mozi: ")

@@ -70,7 +70,7 @@ class ChatApp(App[None]):
     def __init__(
         self, start: Start, make_desk: MakeDesk | None = None, graphics: Graphics | None = None
     ) -> None:
-        """`make_desk` makes the engine's side, in a thread; None: the real one. `graphics`: the terminal's."""
+        """`make_desk` makes the engine's side, in a thread; `graphics` is how the terminal shows pictures."""
         super().__init__()
         self.start = start
         self.chat = ChatScreen(graphics)

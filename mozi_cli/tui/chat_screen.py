@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 _ASK = {"paper": "Ask the paper. Enter sends, Ctrl+J begins a new line.", "support": "What is on your mind?"}
 _KEPT = ("open", "library", "sessions", "models", "export")  # actions that need the store or the engine
 _NARROW = "-narrow"  # one pane at a time
-_PAGE = "-page"  # and that is the page
 
 
 class ChatScreen(Screen[None]):
@@ -126,11 +125,9 @@ class ChatScreen(Screen[None]):
 
     def show_passage(self, passage: Passage, start: int = 0, end: int | None = None) -> None:
         """Turn the page to these words, and highlight them."""
+        self.page.mark(passage.boxes(start, end))
         if self.has_class(_NARROW):
-            self._bring_out(self.page)
             self.page.focus()
-        # Afterwards, since a page that was covered has no size yet to scroll in.
-        self.call_after_refresh(self.page.mark, passage.boxes(start, end))
 
     def action_cite(self, number: int) -> None:
         """Follow a citation of the exchange whose evidence is listed."""
@@ -142,9 +139,7 @@ class ChatScreen(Screen[None]):
         panes: list[Widget] = [self.question, self.page, self.transcript, self.evidence]
         panes = [pane for pane in panes if pane.display]
         at = next((i for i, pane in enumerate(panes) if pane.has_focus_within), 0)
-        pane = panes[(at + by) % len(panes)]
-        self._bring_out(pane)
-        pane.focus()
+        panes[(at + by) % len(panes)].focus()
 
     def on_exchange_view_cited(self, event: ExchangeView.Cited) -> None:
         """A citation was clicked."""
@@ -167,9 +162,17 @@ class ChatScreen(Screen[None]):
         self.quote = found[number - 1]
         self.show_passage(self.quote.passage, self.quote.start, self.quote.end)
 
-    def _bring_out(self, pane: Widget) -> None:
-        """In a narrow terminal, show the side that the pane is on."""
-        self.set_class(pane is self.page, _PAGE)
+    def on_descendant_focus(self) -> None:
+        """In a narrow terminal, show the side that the keys go to."""
+        self._bring_out()
+
+    def on_resize(self) -> None:
+        """And still show it when the terminal has another width."""
+        self.call_after_refresh(self._bring_out)
+
+    def _bring_out(self) -> None:
+        side = self.page if self.page.has_focus_within else self.query_one("#talk")
+        self.query_one("#panes").scroll_to_widget(side, animate=False, force=True)
 
     # What the person does besides asking
 

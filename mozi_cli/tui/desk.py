@@ -52,6 +52,7 @@ class Desk:
         self._model = Coming(settings.model)
         self._indexed: Indexed | None = None
         self._dialogue: Dialogue | None = None
+        self._companion: Companion | None = None
         self._asking: Asking | None = None
         self._left: list[Dialogue] = []  # to be closed, before anything new is read
         self._leaving = threading.Lock()
@@ -121,6 +122,7 @@ class Desk:
 
     def _leave(self) -> None:
         self.stop()
+        self._companion = None
         if self._dialogue:
             self._left.append(self._dialogue)
 
@@ -155,7 +157,7 @@ class Desk:
         raise AssertionError("a paper's place is the last thing that is located")
 
     def _take(self, indexed: Indexed) -> None:
-        self._indexed = indexed
+        self._indexed, self._companion = indexed, None
         if self._dialogue:
             self._dialogue.improve(indexed)
         else:
@@ -223,12 +225,15 @@ class Desk:
             dialogue = self._dialogue
             if asking.mode == "support":
                 with dialogue.aside() if dialogue else nullcontext():
-                    asking.reply(self._companion(), history)
+                    asking.reply(self._listener(), history)
             elif dialogue:
                 asking.answer(dialogue, history)
         if dialogue and dialogue.background and (failure := dialogue.background.failure):
             self._post(messages.ReadingStopped(failure.message))
 
-    def _companion(self) -> Companion:
-        retriever = self._indexed.retriever if self._indexed else None
-        return Companion(self._model, self._decoding, self._settings.locale, retriever)
+    def _listener(self) -> Companion:
+        """The companion of this conversation: it remembers what a long one was about."""
+        if self._companion is None:
+            retriever = self._indexed.retriever if self._indexed else None
+            self._companion = Companion(self._model, self._decoding, self._settings.locale, retriever)
+        return self._companion

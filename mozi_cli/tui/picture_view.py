@@ -20,7 +20,7 @@ from mozi_engine.errors import PaperError
 from mozi_engine.paper.picture import Drawing, Highlight, Pictures
 from mozi_engine.types import Box
 
-_KEPT = 4  # pictures: this page's, the next one's, those looked at just before
+_KEPT = 4  # pictures: this page's, the next one's, those looked at before
 _WIDEST = 4000  # pixels
 _MOST_CELLS = 297  # in each direction: as many as kitty can number
 _WAITING = "  drawing the page…"
@@ -46,11 +46,10 @@ class PictureView(ScrollView, can_focus=False):
 
     @dataclass
     class Drawn(Message):
-        """What a drawing asked for; as the terminal shows it, unless it was drawn ahead."""
+        """What a drawing asked for."""
 
-        drawing: Drawing
-        data: bytes
-        picture: TerminalPicture | None
+        pictures: Pictures
+        picture: TerminalPicture
 
     def __init__(self, graphics: Graphics) -> None:
         super().__init__()
@@ -61,14 +60,14 @@ class PictureView(ScrollView, can_focus=False):
         self._highlights: tuple[Highlight, ...] = ()
         self._zoom = 1.0
         self._awaited: Box | None = None  # to reveal once the sizes of the pages are known
-        self._kept: dict[Drawing, bytes] = {}
+        self._kept: dict[Drawing, TerminalPicture] = {}  # what was shown last comes last
         self._picture: TerminalPicture | None = None
 
     def open(self, pictures: Pictures) -> None:
         """Draw from this PDF from now on."""
-        self._pictures, self._sizes, self._page = pictures, (), 0
-        self._kept.clear()
-        self._put(None)
+        self._pictures, self._sizes, self._page, self._picture = pictures, (), 0, None
+        self._forget(0)
+        self.refresh()
 
     def show(self, page: int, highlights: Sequence[Highlight]) -> None:
         """Show a page with these highlights; another page than before from its top."""
@@ -127,7 +126,8 @@ class PictureView(ScrollView, can_focus=False):
 
     def on_unmount(self) -> None:
         """Leave nothing in the terminal's memory."""
-        self._put(None)
+        self._picture = None
+        self._forget(0)
 
     def watch_scroll_x(self, old_value: float, new_value: float) -> None:
         """Draw what came into view."""
@@ -140,8 +140,9 @@ class PictureView(ScrollView, can_focus=False):
         self._ask()
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        """The picture, once it is there, where nothing lies over it."""
-        if self._picture is None or not self.screen.is_active:
+        """The picture, once it is there, while no other screen lies over it and all of the view is seen."""
+        whole = self.screen.region.contains_region(self.region)
+        if self._picture is None or not self.screen.is_active or not whole:
             return super().render_lines(crop)
         return self._picture.lines(crop, self.region.offset, self.scroll_offset, self.rich_style)
 
@@ -179,6 +180,7 @@ class PictureView(ScrollView, can_focus=False):
         return Drawing(page, canvas, crop, highlights, "sixel")
 
     def _ask(self) -> None:
+        """Show what is wanted, if it is there; have drawn what is not, and then the next page."""
         if self._pictures is None or not self._page or not self.size:
             return
         drawings: list[Drawing] = []
@@ -186,6 +188,8 @@ class PictureView(ScrollView, can_focus=False):
             drawings.append(self._drawing(self._page, self.scroll_offset))
             if self._page < len(self._sizes):
                 drawings.append(self._drawing(self._page + 1, Offset()))
+            if drawings[0] in self._kept:
+                self._put(drawings[0])
         self._fetch(self._pictures, drawings)
 
     @work(thread=True, exclusive=True, group="picture")
@@ -195,12 +199,10 @@ class PictureView(ScrollView, can_focus=False):
         try:
             if not drawings:
                 self.post_message(self.Measured(pictures, pictures.sizes()))
-            for ahead, drawing in enumerate(drawings):
-                if worker.is_cancelled or (self._picture and self._picture.drawing == drawing):
-                    continue
-                data = self._kept.get(drawing) or pictures.draw(drawing)
-                picture = None if ahead or worker.is_cancelled else self._made(drawing, data)
-                self.post_message(self.Drawn(drawing, data, picture))
+            for drawing in drawings:
+                data = b"" if worker.is_cancelled or drawing in self._kept else pictures.draw(drawing)
+                if data and not worker.is_cancelled:
+                    self.post_message(self.Drawn(pictures, self._made(drawing, data)))
         except PaperError as error:
             if not worker.is_cancelled:
                 self.post_message(self.Failed(error))
@@ -222,21 +224,23 @@ class PictureView(ScrollView, can_focus=False):
                 self.reveal(self._awaited)
 
     def on_picture_view_drawn(self, message: Drawn) -> None:
-        """Show it, if it is still wanted, and keep it for when it is wanted again."""
+        """Show it, if it is what is wanted, and keep it for when it is."""
         message.stop()
-        self._kept.pop(message.drawing, None)
-        self._kept[message.drawing] = message.data
-        while len(self._kept) > _KEPT:
-            del self._kept[next(iter(self._kept))]
-        if message.picture is None:
-            return
-        if message.drawing == self._drawing(self._page, self.scroll_offset):
-            self._put(message.picture)
-        else:
+        if message.pictures is not self._pictures:
             message.picture.forget()
+            return
+        drawing = message.picture.drawing
+        self._kept[drawing] = message.picture
+        if drawing == self._drawing(self._page, self.scroll_offset):
+            self._put(drawing)
+        self._forget(_KEPT)
 
-    def _put(self, picture: TerminalPicture | None) -> None:
-        before, self._picture = self._picture, picture
-        if before:
-            before.forget()
+    def _put(self, drawing: Drawing) -> None:
+        self._picture = self._kept[drawing] = self._kept.pop(drawing)
         self.refresh()
+
+    def _forget(self, most: int) -> None:
+        """Keep at most so many pictures; the one that shows goes last."""
+        others = [drawing for drawing, picture in self._kept.items() if picture is not self._picture]
+        for drawing in others[: max(len(self._kept) - most, 0)]:
+            self._kept.pop(drawing).forget()

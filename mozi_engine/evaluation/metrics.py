@@ -1,38 +1,30 @@
-"""The scores of QASPER's official evaluator, and intervals: pure functions over values.
+"""The field's scores of one question or one reply: pure functions over values, all in [0, 1].
 
-Source: allenai/qasper-led-baseline, scripts/evaluator.py (Dasigi et al., 2021). All scores are in [0, 1].
+The first ones are the official QASPER evaluator's (allenai/qasper-led-baseline, scripts/evaluator.py;
+Dasigi et al., 2021).
 """
 
 from __future__ import annotations
 
 import re
-import statistics
 import string
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
-    """A mean over questions in [0, 1], its 95% bootstrap interval, and how many questions."""
+class Overlap:
+    """How much of a prediction is right, how much of what is right was said, and their harmonic mean."""
 
-    name: str
-    value: float
-    interval: tuple[float, float]
-    questions: int
-
-
-def score(name: str, values: Sequence[float], seed: int = 0) -> Score:
-    """The mean of one value a question; 0 of no questions."""
-    mean = statistics.fmean(values) if values else 0.0
-    return Score(name, mean, interval(values, seed=seed), len(values))
+    precision: float
+    recall: float
+    f1: float
 
 
 def normalized(text: str) -> list[str]:
@@ -40,29 +32,34 @@ def normalized(text: str) -> list[str]:
     return _ARTICLES.sub(" ", text.lower().translate(_PUNCTUATION)).split()
 
 
-def token_f1(prediction: str, reference: str) -> float:
-    """F1 over the two texts' words, counted with their repeats."""
+def token_overlap(prediction: str, reference: str) -> Overlap:
+    """Over the two texts' words, counted with their repeats."""
     predicted, wanted = normalized(prediction), normalized(reference)
-    return _f1(sum((Counter(predicted) & Counter(wanted)).values()), len(predicted), len(wanted))
+    return _overlap(sum((Counter(predicted) & Counter(wanted)).values()), len(predicted), len(wanted))
+
+
+def token_f1(prediction: str, reference: str) -> float:
+    """Answer-F1 against one reference."""
+    return token_overlap(prediction, reference).f1
 
 
 def paragraph_f1(predicted: Collection[str], wanted: Collection[str]) -> float:
     """F1 over paragraphs; 1 when there is no evidence and none is predicted."""
     if not predicted and not wanted:
         return 1.0
-    return _f1(len({*predicted} & {*wanted}), len(predicted), len(wanted))
+    return _overlap(len({*predicted} & {*wanted}), len(predicted), len(wanted)).f1
 
 
-def _f1(common: int, predicted: int, wanted: int) -> float:
+def _overlap(common: int, predicted: int, wanted: int) -> Overlap:
     if not common:
-        return 0.0
+        return Overlap(0.0, 0.0, 0.0)
     precision, recall = common / predicted, common / wanted
-    return 2 * precision * recall / (precision + recall)
+    return Overlap(precision, recall, 2 * precision * recall / (precision + recall))
 
 
 def recall_at(ranked: Sequence[str], wanted: Collection[str], k: int) -> float:
-    """The share of the evidence among the first `k` paragraphs; 1 when there is no evidence."""
-    return len({*ranked[:k]} & {*wanted}) / len({*wanted}) if wanted else 1.0
+    """The share of the evidence, of which there is some, among the first `k` paragraphs."""
+    return len({*ranked[:k]} & {*wanted}) / len({*wanted})
 
 
 def reciprocal_rank(ranked: Sequence[str], wanted: Collection[str]) -> float:
@@ -71,11 +68,15 @@ def reciprocal_rank(ranked: Sequence[str], wanted: Collection[str]) -> float:
 
 
 def ndcg(ranked: Sequence[str], wanted: Collection[str], k: int) -> float:
-    """Normalised discounted cumulative gain at `k`, evidence worth 1 each (Järvelin and Kekäläinen, 2002)."""
+    """Normalised discounted cumulative gain at `k`, evidence worth 1 each (Järvelin and Kekäläinen, 2002).
+
+    A paragraph that a paper prints twice counts once. There must be some evidence.
+    """
     gains = [1 / np.log2(rank + 1) for rank in range(1, k + 1)]
-    best = sum(gains[: min(k, len({*wanted}))])
-    found = sum(gain for gain, text in zip(gains, ranked, strict=False) if text in wanted)
-    return float(found / best) if best else 1.0
+    best = sum(gains[: len({*wanted})])
+    distinct = dict.fromkeys(ranked)
+    found = sum(gain for gain, text in zip(gains, distinct, strict=False) if text in wanted)
+    return float(found / best)
 
 
 def oracle_f1(ranked: Sequence[str], wanted: Collection[str], depth: int) -> float:
@@ -83,21 +84,7 @@ def oracle_f1(ranked: Sequence[str], wanted: Collection[str], depth: int) -> flo
     return max(paragraph_f1(ranked[:k], wanted) for k in range(depth + 1))
 
 
-def interval(
-    values: Sequence[float], statistic: Callable[[NDArray[np.float64]], float] = np.mean, seed: int = 0
-) -> tuple[float, float]:
-    """The 95% bootstrap interval of the statistic: percentiles of 1,000 resamples with replacement."""
-    sample = np.asarray(values, dtype=np.float64)
-    if not sample.size:
-        return 0.0, 0.0
-    draws = np.random.default_rng(seed).integers(0, sample.size, (1000, sample.size))
-    low, high = np.percentile([statistic(sample[draw]) for draw in draws], (2.5, 97.5))
-    return float(low), float(high)
-
-
-def paired_interval(
-    first: Mapping[str, float], second: Mapping[str, float], seed: int = 0
-) -> tuple[float, float]:
-    """The 95% bootstrap interval of the mean difference second - first, over the keys that both have."""
-    keys = sorted(first.keys() & second.keys())
-    return interval([second[key] - first[key] for key in keys], seed=seed)
+def distinct(texts: Sequence[Sequence[str]], n: int) -> float:
+    """Different n-grams over all n-grams of the texts, each a list of words (Li et al., 2016); 0 of none."""
+    grams = [tuple(words[i : i + n]) for words in texts for i in range(len(words) - n + 1)]
+    return len(set(grams)) / len(grams) if grams else 0.0

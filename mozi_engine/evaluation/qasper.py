@@ -1,22 +1,27 @@
-"""Answers to QASPER's questions, and their scores by the official protocol.
+"""Answers to QASPER's questions, written as they come.
 
-Predictions are written first, a line each as they come; the report is made from the file, so that scoring
-again needs no model, and a run that was stopped goes on where it was.
+A run has a folder: `predictions.jsonl` in the official form, a line a question, from which all scores are
+made; `timings.jsonl` beside it; `run.json`, which says what was run. Stopped, it goes on where it was, to the
+same predictions byte for byte.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
+
+import numpy as np
 
 from mozi_engine.answering import Answerer, Done
 from mozi_engine.datasets.qasper import UNANSWERABLE, QasperPaper, Question, as_paper
 from mozi_engine.errors import DataError
-from mozi_engine.evaluation import metrics
-from mozi_engine.evaluation.metrics import Score, score
-from mozi_engine.evaluation.retrieval import builder
+from mozi_engine.evaluation import runs
+from mozi_engine.evaluation.official import Prediction
+from mozi_engine.evaluation.retrieval import Build
 from mozi_engine.reading import RESERVED, Reading, beginning, estimated_tokens
 from mozi_engine.retrieval.dense import Encoder
 from mozi_engine.types import Answer, Evidence, GenerationSettings, Generator, Passage, Remembering
@@ -28,16 +33,14 @@ _MOST_EVIDENCE = 3  # paragraphs predicted a question: more cost more precision 
 
 
 @dataclass(frozen=True, slots=True)
-class Prediction:
-    """One answer, in the official form, and what it cost."""
+class Timing:
+    """What one answer cost: milliseconds since it was asked, and tokens."""
 
     question_id: str
-    predicted_answer: str
-    predicted_evidence: tuple[str, ...]
-    verdict: str
     ttft_ms: float
     total_ms: float
     prompt_tokens: int
+    completion_tokens: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +63,16 @@ class Asking:
     """
 
     def __init__(
-        self, generator: Generator, encoder: Encoder, evidence: str, k: int, settings: GenerationSettings
+        self,
+        generator: Generator,
+        build: Build,
+        encoder: Encoder,
+        evidence: str,
+        k: int,
+        settings: GenerationSettings,
     ) -> None:
-        self._generator, self._encoder, self._evidence = generator, encoder, evidence
-        self._k, self._settings = k, settings
+        self._generator, self._build, self._encoder = generator, build, encoder
+        self._evidence, self._k, self._settings = evidence, k, settings
         self._paper_id = ""
         self._answerer: Answerer | None = None
 
@@ -76,7 +85,7 @@ class Asking:
         return self._answerer
 
     def _open(self, paper: QasperPaper) -> Answerer:
-        retriever = builder("hybrid", self._encoder)(paper.id, paper.passages)
+        retriever = self._build(paper.id, paper.passages)
         read = as_paper(paper)
         answerer = Answerer(read, retriever, self._generator, self._encoder.encode, self._k, self._settings)
         if self._evidence != "full":
@@ -92,41 +101,73 @@ class Asking:
         return replace(answerer, beginning=text.turns, abridged=bool(text.left_out))
 
 
-def predict(
-    papers: Iterable[QasperPaper], answerer: Callable[[QasperPaper, Question], Answerer], out: Path
-) -> Iterator[Prediction]:
-    """Answer every question that `out` does not answer yet, paper by paper, and append it there.
+def sample(papers: Sequence[QasperPaper], limit: int, seed: int) -> list[QasperPaper]:
+    """The papers in the seed's order, with the first `limit` of their questions; all of them where it is 0.
 
-    Raises DataError when `out` cannot be written to or holds something else.
+    A larger limit begins with the same questions, so that a run can be made longer.
     """
-    known = read(out)
+    order = np.random.default_rng(seed).permutation(len(papers))
+    left = limit or sum(len(paper.questions) for paper in papers)
+    found = []
+    for place in order:
+        if questions := papers[place].questions[:left]:
+            found.append(replace(papers[place], questions=questions))
+            left -= len(questions)
+    return found
+
+
+def predict(
+    papers: Sequence[QasperPaper],
+    answerer: Callable[[QasperPaper, Question], Answerer],
+    folder: Path,
+    workers: int = 1,
+) -> Iterator[Prediction]:
+    """Answer every question that the folder does not answer yet, paper by paper, and write it there.
+
+    `workers` questions are answered at once; they are written in order all the same. Raises DataError when
+    the folder cannot be written to or holds something else.
+    """
+    known = read(folder)
+    runs.trim(folder / "predictions.jsonl")
+    jobs = (
+        partial(_predicted, question, answerer(paper, question))
+        for paper in papers
+        for question in paper.questions
+        if question.id not in known
+    )
+    for prediction, timing in _in_order(jobs, workers):
+        runs.append(folder / "timings.jsonl", asdict(timing))
+        runs.append(folder / "predictions.jsonl", asdict(prediction))
+        yield prediction
+
+
+def _in_order(
+    jobs: Iterator[Callable[[], tuple[Prediction, Timing]]], workers: int
+) -> Iterator[tuple[Prediction, Timing]]:
+    """What the jobs return, in their order, a few ahead of what is asked for."""
+    pool = ThreadPoolExecutor(workers)
+    under_way: deque[Future[tuple[Prediction, Timing]]] = deque()
     try:
-        with out.open("a", encoding="utf-8") as file:
-            for paper in papers:
-                for question in paper.questions:
-                    if question.id not in known:
-                        prediction = _predicted(question, answerer(paper, question))
-                        file.write(json.dumps(asdict(prediction), ensure_ascii=False) + "\n")
-                        file.flush()
-                        yield prediction
-    except OSError as error:
-        raise DataError(f"cannot write {out}: {error.strerror}", hint="choose another file") from error
+        for job in jobs:
+            under_way.append(pool.submit(job))
+            if len(under_way) >= workers:
+                yield under_way.popleft().result()
+        while under_way:
+            yield under_way.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
-def _predicted(question: Question, answerer: Answerer) -> Prediction:
+def _predicted(question: Question, answerer: Answerer) -> tuple[Prediction, Timing]:
     *_, done = answerer.answer(question.text)
     assert isinstance(done, Done)  # noqa: S101  answer's promise, for the type checker
     answer = done.answer
     refused = answer.verdict == "not_in_paper"
-    return Prediction(
-        question.id,
-        UNANSWERABLE if refused else answer.text,
-        () if refused else _evidence(answer),
-        answer.verdict,
-        answer.timings.ttft_ms,
-        answer.timings.total_ms,
-        answer.timings.prompt_tokens,
+    said = Prediction(
+        question.id, UNANSWERABLE if refused else answer.text, () if refused else _evidence(answer)
     )
+    cost = answer.timings
+    return said, Timing(question.id, cost.ttft_ms, cost.total_ms, cost.prompt_tokens, cost.completion_tokens)
 
 
 def _evidence(answer: Answer) -> tuple[str, ...]:
@@ -136,57 +177,27 @@ def _evidence(answer: Answer) -> tuple[str, ...]:
     return tuple(found)[:_MOST_EVIDENCE]
 
 
-def read(path: Path) -> dict[str, Prediction]:
-    """The predictions of a file by question; a last line that was cut is not there. Raises DataError."""
-    if not path.exists():
-        return {}
-    found: dict[str, Prediction] = {}
-    text = path.read_text("utf-8")
-    whole = text[: text.rfind("\n") + 1]
-    if whole != text:
-        path.write_text(whole, "utf-8")
-    for number, line in enumerate(whole.splitlines(), start=1):
-        try:
-            fields = json.loads(line)
-            prediction = Prediction(**fields | {"predicted_evidence": tuple(fields["predicted_evidence"])})
-        except (ValueError, TypeError, KeyError) as error:
-            raise DataError(f"{path}, line {number} is no prediction", hint="name a new file") from error
-        found[prediction.question_id] = prediction
+def read(folder: Path) -> dict[str, Prediction]:
+    """The predictions of a run's folder, by question. Raises DataError when they are something else."""
+    return read_predictions(folder / "predictions.jsonl")
+
+
+def read_predictions(path: Path) -> dict[str, Prediction]:
+    """The predictions of a file in the official form, of any system, by question; none where it is missing.
+
+    Further keys are passed over. Raises DataError for a line that is no prediction.
+    """
+    found = {}
+    for number, line in enumerate(runs.written(path), start=1):
+        question, answer = line.get("question_id"), line.get("predicted_answer")
+        evidence = line.get("predicted_evidence")
+        if not (isinstance(question, str) and isinstance(answer, str) and isinstance(evidence, list)):
+            raise DataError(f"{path}, line {number} is no prediction", hint="name a new folder")
+        found[question] = Prediction(question, answer, tuple(map(str, evidence)))
     return found
 
 
-def report(papers: Sequence[QasperPaper], predictions: Mapping[str, Prediction]) -> list[Score]:
-    """The official scores over all questions of the papers; one without a prediction counts 0."""
-    asked = [question for paper in papers for question in paper.questions]
-    answers = {question.id: _best(question, predictions.get(question.id)) for question in asked}
-    evidence = [_evidence_f1(question, predictions.get(question.id)) for question in asked]
-    by_type = [
-        score(f"Answer-F1, {kind}", [f1 for f1, best in answers.values() if best == kind])
-        for kind in ("extractive", "abstractive", "boolean", "none")
-    ]
-    overall = [score("Answer-F1", [f1 for f1, _ in answers.values()]), score("Evidence-F1", evidence)]
-    return [*overall, *by_type, *_answerability(asked, predictions)]
-
-
-def _best(question: Question, prediction: Prediction | None) -> tuple[float, str]:
-    """The best F1 over the annotators, and the type of that answer."""
-    said = prediction.predicted_answer if prediction else ""
-    scored = [(metrics.token_f1(said, reference.text), reference.type) for reference in question.references]
-    f1, kind = max(scored, key=lambda item: item[0])
-    return (f1, kind) if prediction else (0.0, kind)
-
-
-def _evidence_f1(question: Question, prediction: Prediction | None) -> float:
-    if prediction is None:
-        return 0.0
-    predicted = prediction.predicted_evidence
-    return max(metrics.paragraph_f1(predicted, reference.evidence) for reference in question.references)
-
-
-def _answerability(asked: Sequence[Question], predictions: Mapping[str, Prediction]) -> list[Score]:
-    """Precision, recall and F1 of saying that the paper does not answer; most annotators decide."""
-    truth = {q.id: sum(r.type == "none" for r in q.references) * 2 > len(q.references) for q in asked}
-    said = {key: p.predicted_answer == UNANSWERABLE for key, p in predictions.items() if key in truth}
-    precision = [float(truth[key]) for key, refused in said.items() if refused]
-    recall = [float(said[key]) for key, absent in truth.items() if absent and key in said]
-    return [score("not in the paper, precision", precision), score("not in the paper, recall", recall)]
+def timings(folder: Path) -> list[Timing]:
+    """What the answers cost, in no order; of an answer that was made twice, the last time."""
+    found = {line["question_id"]: Timing(**line) for line in runs.written(folder / "timings.jsonl")}
+    return list(found.values())

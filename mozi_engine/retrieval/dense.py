@@ -9,6 +9,7 @@ from contextlib import closing, suppress
 from functools import cached_property, partial
 from importlib.resources import files as package_files
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import onnxruntime
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
 
 from mozi_engine.errors import DataError
-from mozi_engine.files import atomic, cache_dir
+from mozi_engine.files import atomic, cache_dir, sha256
 from mozi_engine.machine import cores
 from mozi_engine.types import Evidence, Passage, Progress
 
@@ -34,8 +35,12 @@ class Encoder:
     id = "03551f8f7456"  # the model file's sha256, first 12 digits: part of every cache key
     width = 384
 
-    def __init__(self, threads: int = 0) -> None:
+    def __init__(self, threads: int = 0, folder: Path | None = None) -> None:
+        """`folder` holds another encoder, as `mozi train retriever` exports it."""
         self._threads = threads or cores()
+        self._folder = folder or package_files("mozi_engine.retrieval").joinpath("encoder")
+        if folder:
+            self.id = sha256(folder / "model.onnx")[:12]
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """One unit vector a text, shape (n, 384)."""
@@ -50,13 +55,13 @@ class Encoder:
 
     @cached_property
     def _tokenizer(self) -> Tokenizer:
-        return Tokenizer.from_str(_encoder_file("tokenizer.json").decode("utf-8"))
+        return Tokenizer.from_str(self._folder.joinpath("tokenizer.json").read_text("utf-8"))
 
     @cached_property
     def _session(self) -> onnxruntime.InferenceSession:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
-        model = _encoder_file("model.onnx")
+        model = self._folder.joinpath("model.onnx").read_bytes()
         return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
@@ -67,8 +72,9 @@ def _vector(session: onnxruntime.InferenceSession, encoding: Encoding) -> Vector
     return vector
 
 
-def _encoder_file(name: str) -> bytes:
-    return package_files("mozi_engine.retrieval").joinpath("encoder", name).read_bytes()
+def searched(passage: Passage) -> str:
+    """What of a passage is encoded: its section's title says what it is about when its own words do not."""
+    return f"{passage.section}: {passage.text}" if passage.section else passage.text
 
 
 def embed(paper_id: str, passages: Sequence[Passage], encoder: Encoder) -> Vectors:
@@ -83,7 +89,7 @@ def embedding(paper_id: str, passages: Sequence[Passage], encoder: Encoder) -> I
 
     A damaged cache entry is made again; a cache that cannot be written to is done without.
     """
-    texts = [f"{p.section}: {p.text}" if p.section else p.text for p in passages]
+    texts = [searched(passage) for passage in passages]
     entry = _entry(paper_id, texts, encoder)
     vectors = _cached(entry, len(texts), encoder.width)
     if vectors is not None:
@@ -115,18 +121,33 @@ def _cached(entry: Path, rows: int, width: int) -> Vectors | None:
     return vectors if np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-3) else None
 
 
-class Dense:
-    """A paper's passages, searchable by meaning. `vectors` are `embed`'s, one row a passage."""
+class Embedder(Protocol):
+    """What makes vectors of texts: mozi's Encoder, or a model in training."""
 
-    def __init__(self, passages: Sequence[Passage], vectors: Vectors, encoder: Encoder) -> None:
+    def encode(self, texts: Sequence[str], /) -> Vectors:
+        """One unit vector a text, shape (n, width)."""
+        ...
+
+
+class Dense:
+    """A paper's passages, searchable by meaning. `vectors` are the encoder's, one row a passage."""
+
+    def __init__(self, passages: Sequence[Passage], vectors: Vectors, encoder: Embedder) -> None:
         self._passages = tuple(passages)
         self._vectors = vectors
         self._encoder = encoder
+
+    def scores(self, query: str) -> Vectors:
+        """The cosine of every passage with the query, in the order given."""
+        if not self._passages:
+            return np.zeros(0, np.float32)
+        cosines: Vectors = self._vectors @ self._encoder.encode([query])[0]
+        return cosines
 
     def search(self, query: str, k: int) -> list[Evidence]:
         """The `k` nearest passages by cosine, best first; ties in paper order."""
         if not self._passages or not query.strip():
             return []
-        scores = self._vectors @ self._encoder.encode([query])[0]
+        scores = self.scores(query)
         best = np.argsort(-scores, kind="stable")[:k]
         return [Evidence(self._passages[i], float(scores[i]), rank) for rank, i in enumerate(best, start=1)]

@@ -1,38 +1,34 @@
-"""Several retrievers as one, by the ranks they give."""
+"""Words and meaning as one: the chance of each passage to be evidence."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mozi_engine.types import Evidence, Passage, Retriever
+import numpy as np
 
-_DEPTH = 50  # how far down a ranking a passage still has a say: 1 / (60 + 50) of one vote
-
-
-def fuse(rankings: Sequence[Sequence[Evidence]], k: int = 60) -> list[Evidence]:
-    """Reciprocal rank fusion (Cormack et al., 2009), best first. Ties keep the order of the first ranking.
-
-    A passage scores the sum of 1 / (k + rank) over the rankings that hold it. Passages are told apart
-    by their index, so all rankings must be of one paper.
-    """
-    scores: dict[int, float] = {}
-    passages: dict[int, Passage] = {}
-    for ranking in rankings:
-        for evidence in ranking:
-            index = evidence.passage.index
-            passages.setdefault(index, evidence.passage)
-            scores[index] = scores.get(index, 0.0) + 1 / (k + evidence.rank)
-    best = sorted(scores, key=lambda index: -scores[index])
-    return [Evidence(passages[index], scores[index], rank) for rank, index in enumerate(best, start=1)]
+from mozi_engine.retrieval import scoring
+from mozi_engine.retrieval.bm25 import Bm25
+from mozi_engine.retrieval.dense import Dense
+from mozi_engine.types import Evidence, Passage
 
 
 class Hybrid:
-    """Asks several retrievers over the same passages, and fuses what they say."""
+    """A paper's passages, searchable by their words, their meaning and their place, weighed by `scoring`."""
 
-    def __init__(self, retrievers: Sequence[Retriever]) -> None:
-        self._retrievers = tuple(retrievers)
+    def __init__(self, passages: Sequence[Passage], words: Bm25, dense: Dense) -> None:
+        self._passages = tuple(passages)
+        self._words = words
+        self._dense = dense
 
     def search(self, query: str, k: int) -> list[Evidence]:
-        """The `k` best passages by reciprocal rank fusion, best first; scores are the fused ones."""
-        depth = max(k, _DEPTH)
-        return fuse([retriever.search(query, depth) for retriever in self._retrievers])[:k]
+        """The `k` likeliest passages, best first, ties in paper order; scores are their chances."""
+        if not self._passages or not query.strip():
+            return []
+        cosines = self._dense.scores(query).astype(np.float64)
+        rows = scoring.features(self._passages, self._words.scores(query), cosines)
+        chances = scoring.shipped().chances(rows)
+        best = np.argsort(-chances, kind="stable")[:k]
+        return [
+            Evidence(self._passages[i], float(chances[i]), rank, float(chances[i]))
+            for rank, i in enumerate(best, start=1)
+        ]

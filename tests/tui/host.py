@@ -35,7 +35,7 @@ class Host(App[None]):
         self.push_screen(self.shown, self.left.append)
 
 
-async def until(pilot: Pilot[Any], holds: Callable[[], object], seconds: float = 10) -> None:
+async def until(pilot: Pilot[Any], holds: Callable[[], object], seconds: float = 30) -> None:
     """Wait until it holds; what it is then is asserted."""
     for _ in range(int(seconds / 0.02)):
         if holds():

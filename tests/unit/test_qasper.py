@@ -8,8 +8,6 @@ import pytest
 
 from mozi_engine.datasets.qasper import UNANSWERABLE, QasperPaper, Reference, Skipped, read
 from mozi_engine.errors import DataError
-from mozi_engine.evaluation.retrieval import Found, evaluate, summary
-from mozi_engine.retrieval.bm25 import Bm25
 
 NOTHING = {
     "unanswerable": False,
@@ -128,13 +126,3 @@ def test_a_cut_archive_and_a_missing_file_are_errors(tmp_path: Path) -> None:
     for file in (path, tmp_path / "none.json"):
         with pytest.raises(DataError, match="cannot be read"):
             list(read(file))
-
-
-def test_retrieval_is_scored_against_the_best_annotator(tmp_path: Path) -> None:
-    papers = [item for item in _read(tmp_path, PAPERS) if isinstance(item, QasperPaper)]
-    (found,) = evaluate(papers, lambda _, passages: Bm25(passages))
-    assert isinstance(found, Found)
-    assert found.evidence_f1[0] == 1.0
-    assert (found.oracle_f1, found.recall, found.reciprocal_rank, found.ndcg) == (1.0, 1.0, 1.0, 1.0)
-    means = {mean.name: mean for mean in summary([found])}
-    assert means["Evidence-F1 at 1"].interval == (1.0, 1.0)

@@ -1,0 +1,89 @@
+"""`mozi train`: make the models behind mozi, by recipe."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mozi_engine.errors import ModelError
+
+if TYPE_CHECKING:
+    from mozi_engine.training.recipe import RetrieverRecipe
+    from mozi_engine.training.retriever import Data, Evaluated, Step
+
+app = typer.Typer(
+    help="Train the models behind mozi, by recipe.", no_args_is_help=True, rich_markup_mode=None
+)
+
+
+@app.callback()
+def _verbs() -> None:
+    pass
+
+
+@app.command(
+    epilog="""\b
+Examples:
+  mozi train retriever retriever-scidpr-small --dry-run
+  mozi train retriever my.yaml optim.lr=2e-5 'data.evaluate=[dev.json]' --out runs/dpr
+"""
+)
+def retriever(
+    recipe: Annotated[str, typer.Argument(help="A YAML file, or the name of a recipe that comes with mozi.")],
+    changes: Annotated[list[str] | None, typer.Argument(help="key=value, over the recipe's.")] = None,
+    out: Annotated[Path, typer.Option(help="The run's folder.")] = Path("runs/retriever"),
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the run's last checkpoint.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the recipe and the data; stop.")] = False,
+) -> None:
+    """Train the encoder that finds evidence (SciDPR), and export it as int8 ONNX.
+
+    OUT/encoder is then what `mozi eval retrieval --encoder` reads. Ctrl-C stops; --resume goes on.
+    """
+    _needs("torch", "sentence_transformers", "datasets", "omegaconf", "onnx")
+    from mozi_cli import console
+    from mozi_engine.training import recipe as recipes
+    from mozi_engine.training import retriever as engine
+
+    read = recipes.load(recipes.find(recipe), recipes.RetrieverRecipe, changes or ())
+    found = engine.data(read)
+    console.note(_plan(read, found))
+    if dry_run:
+        typer.echo(recipes.written(read), nl=False)
+        return
+    model = engine.train(read, out, _tell, resume=resume)
+    exported = engine.export_best(model, out / "encoder", found.held_out)
+    if exported.questions:
+        console.note(
+            f"int8 against float32, {exported.questions} questions: the same first passage "
+            f"{exported.same_first:.0%}, Spearman {exported.spearman:.3f}"
+        )
+    console.note(f"written: {out / 'encoder'}")
+
+
+def _needs(*modules: str) -> None:
+    absent = [name for name in modules if importlib.util.find_spec(name) is None]
+    if absent:
+        raise ModelError(f"training needs {', '.join(absent)}", hint="pip install 'mozi[train]'")
+
+
+def _plan(recipe: RetrieverRecipe, data: Data) -> str:
+    questions = sum(len(paper.questions) for paper in data.held_out)
+    steps = recipe.epochs * -(-len(data.train) // recipe.batch)
+    return (
+        f"{len(data.train)} pairs, about {steps} steps; "
+        f"held out: {len(data.held_out)} papers, {questions} questions"
+    )
+
+
+def _tell(event: Step | Evaluated) -> None:
+    from mozi_cli import console
+    from mozi_engine.training.retriever import Evaluated
+
+    if isinstance(event, Evaluated):
+        scores = ", ".join(f"{score.name} {score.value * 100:.1f}" for score in event.scores)
+        console.note(f"after epoch {event.epoch:g}: {scores}")
+    elif event.done % 10 == 0 or event.done == event.total:
+        console.note(f"step {event.done} of {event.total}, loss {event.loss:.3f}")

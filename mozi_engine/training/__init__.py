@@ -1,0 +1,1 @@
+"""Making mozi's models: recipes, data, and the trainers of other libraries."""

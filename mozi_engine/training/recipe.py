@@ -1,0 +1,138 @@
+"""Recipes: YAML files with types. An unknown key, a missing one or a wrong type is an error that names it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from mozi_engine.errors import RecipeError
+
+Kind = TypeVar("Kind")
+
+_SHIPPED = Path(__file__).parent / "recipes"
+
+
+@dataclass
+class Optim:
+    """How weights are changed. AdamW; the rate rises for the share `warmup` of all steps, then falls to 0."""
+
+    lr: float = MISSING
+    warmup: float = 0.1
+    weight_decay: float = 0.01
+    clip: float = 1.0  # the largest norm of a gradient
+
+
+@dataclass
+class EvidenceData:
+    """Files of questions and their evidence: QASPER as published, or its questions without the papers.
+
+    What is asked about a paper in `evaluate` (as published) is never trained on.
+    """
+
+    train: list[str] = MISSING
+    evaluate: list[str] = field(default_factory=list)
+
+
+@dataclass
+class RetrieverRecipe:
+    """A bi-encoder trained by InfoNCE: a question, its evidence, and everything else in the batch."""
+
+    base: str = MISSING  # a sentence-transformers model: its name on the hub, or a folder
+    data: EvidenceData = field(default_factory=EvidenceData)
+    optim: Optim = field(default_factory=Optim)
+    epochs: int = MISSING
+    batch: int = MISSING  # questions a step; each brings its evidence and its negatives
+    positives: int = MISSING  # evidence paragraphs of a question that become pairs, at the most
+    negatives: int = MISSING  # paragraphs of the same paper that are no evidence, a pair
+    frozen_layers: int = 0  # of the Transformer's, from below; the word embeddings go with the first
+    tokens: int = MISSING  # read of a text in training
+    scale: float = 20.0  # 1 / the temperature of the softmax over cosines
+    threads: int = 0  # 0: all cores
+    keep: int = 2  # checkpoints
+    seed: int = 0
+
+
+def find(name: str) -> Path:
+    """The recipe's file: a path, or the name of one that comes with mozi. Raises RecipeError."""
+    shipped = {path.stem: path for path in sorted(_SHIPPED.glob("*.yaml"))}
+    path = shipped.get(name, Path(name))
+    if not path.is_file():
+        raise RecipeError(f"no recipe {name!r}", hint=f"a YAML file, or one of {', '.join(shipped)}")
+    return path
+
+
+def written(recipe: object) -> str:
+    """The whole recipe as YAML, defaults too."""
+    return OmegaConf.to_yaml(OmegaConf.structured(recipe))
+
+
+def load(path: Path, kind: type[Kind], overrides: Sequence[str] = ()) -> Kind:
+    """The recipe in the file, changed by `key=value` overrides ("optim.lr=1e-4").
+
+    Raises RecipeError, which names the file or the override, the key, and the key that may be meant.
+    """
+    try:
+        recipe = OmegaConf.structured(kind)
+        written = OmegaConf.load(path)
+    except (OSError, YAMLError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path} cannot be read: {_line(error)}", hint="a recipe is a YAML file") from error
+    for source, values in [(str(path), written), *((each, _override(each)) for each in overrides)]:
+        recipe = _merged(recipe, values, source)
+    if absent := sorted(OmegaConf.missing_keys(recipe)):
+        raise RecipeError(f"{path}: no value for {', '.join(absent)}", hint=f"add {absent[0]} to the recipe")
+    made = OmegaConf.to_object(recipe)
+    assert isinstance(made, kind)  # noqa: S101  structured's promise, for the type checker
+    return made
+
+
+def _override(text: str) -> Any:
+    key, equals, _ = text.partition("=")
+    if not equals or not key:
+        raise RecipeError(f"{text!r} changes nothing", hint="write it as key=value: optim.lr=1e-4")
+    try:
+        return OmegaConf.from_dotlist([text])
+    except (OmegaConfBaseException, YAMLError) as error:
+        raise RecipeError(f"{text!r} cannot be read: {_line(error)}", hint="write it as key=value") from error
+
+
+def _merged(recipe: DictConfig, values: Any, source: str) -> DictConfig:
+    if not isinstance(values, DictConfig):
+        raise RecipeError(f"{source}: no recipe", hint="a recipe is a YAML file of keys and values")
+    unknown = next(iter(_unknown(values, recipe)), None)
+    if unknown:
+        known = list(_keys(recipe))
+        near = difflib.get_close_matches(unknown, known, n=1)
+        meant = f" (did you mean {near[0]!r}?)" if near else ""
+        raise RecipeError(f"{source}: unknown key {unknown!r}{meant}", hint=f"known: {', '.join(known)}")
+    try:
+        merged = OmegaConf.merge(recipe, values)
+        OmegaConf.resolve(merged)
+    except OmegaConfBaseException as error:
+        raise RecipeError(f"{source}: {_line(error)}", hint="see the recipes that come with mozi") from error
+    assert isinstance(merged, DictConfig)  # noqa: S101  merge's promise, for the type checker
+    return merged
+
+
+def _unknown(values: DictConfig, recipe: DictConfig) -> Iterable[str]:
+    known = set(_keys(recipe))
+    return (key for key in _keys(values) if key not in known)
+
+
+def _keys(config: DictConfig, prefix: str = "") -> Iterable[str]:
+    """Every key, outer before inner, with dots."""
+    for key in map(str, config):
+        yield f"{prefix}{key}"
+        inner = config._get_node(key)
+        if isinstance(inner, DictConfig):
+            yield from _keys(inner, f"{prefix}{key}.")
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).partition("\n    full_key")[0].split())

@@ -1,0 +1,231 @@
+"""SciDPR: a bi-encoder that brings questions near their evidence, on sentence-transformers' trainer.
+
+Karpukhin et al., 2020: in-batch negatives, and hard ones mined by BM25. One encoder serves both sides, where
+theirs had two: there are too few questions to train a second.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from datasets import Dataset
+from sentence_transformers import SentenceTransformer, SentenceTransformerTrainer
+from sentence_transformers.base.evaluation import BaseEvaluator
+from sentence_transformers.base.training_args import BatchSamplers
+from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
+from sentence_transformers.sentence_transformer.training_args import SentenceTransformerTrainingArguments
+from transformers import PrinterCallback, TrainerCallback
+
+from mozi_engine.datasets import evidence
+from mozi_engine.datasets.qasper import QasperPaper
+from mozi_engine.errors import DataError, RecipeError
+from mozi_engine.evaluation import official
+from mozi_engine.evaluation.bootstrap import Score
+from mozi_engine.evaluation.retrieval import found as found_by
+from mozi_engine.evaluation.retrieval import table
+from mozi_engine.retrieval.dense import Dense, Encoder, Vectors, searched
+from mozi_engine.training.export import Agreement, agreement, export
+from mozi_engine.training.pairs import Pair, pairs
+from mozi_engine.training.recipe import RetrieverRecipe, written
+from mozi_engine.types import Passage, Retriever
+
+_BEST = "recall_at_5"  # what decides which epoch's weights are kept
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Training so far: `loss` is the mean since the last one, None where it was not measured."""
+
+    done: int
+    total: int
+    loss: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """The scores on the papers that are held out, before an epoch (0: before any)."""
+
+    epoch: float
+    scores: tuple[Score, ...]
+
+
+Report = Callable[[Step | Evaluated], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """What is trained on, and the papers that measure it: none is in both."""
+
+    train: tuple[Pair, ...]
+    held_out: tuple[QasperPaper, ...]
+
+
+def data(recipe: RetrieverRecipe) -> Data:
+    """The recipe's data. Raises DataError when nothing is left to train on."""
+    held_out = evidence.papers(recipe.data.evaluate) if recipe.data.evaluate else []
+    known = {paper.id for paper in held_out}
+    papers = [paper for paper in evidence.papers(recipe.data.train) if paper.id not in known]
+    found = pairs(papers, recipe.positives, recipe.negatives, recipe.seed)
+    if not found:
+        raise DataError(
+            "no question with evidence is left to train on", hint="give other files to data.train"
+        )
+    return Data(tuple(found), tuple(held_out))
+
+
+def train(recipe: RetrieverRecipe, run: Path, report: Report, *, resume: bool = False) -> Path:
+    """Train, and return the folder of the best weights, `run/model`; `report` hears of every step.
+
+    `run` keeps the recipe, the checkpoints and `metrics.jsonl`. A run that was stopped goes on from its last
+    checkpoint with `resume`: weights, optimizer, schedule, data order. Raises DataError, RecipeError.
+    """
+    _claim(run, recipe, resume)
+    if recipe.threads:
+        torch.set_num_threads(recipe.threads)
+    torch.manual_seed(recipe.seed)
+    found = data(recipe)
+    model = _base(recipe)
+    evaluator = HeldOut(found.held_out, run / "metrics.jsonl", report) if found.held_out else None
+    if evaluator and not resume:
+        evaluator(model, epoch=0)
+    trainer = SentenceTransformerTrainer(
+        model=model,
+        args=_arguments(recipe, run, measured=evaluator is not None),
+        train_dataset=_dataset(found.train),
+        loss=MultipleNegativesRankingLoss(model, scale=recipe.scale),
+        evaluator=evaluator,
+        callbacks=[_Heard(report)],
+    )
+    trainer.remove_callback(PrinterCallback)
+    trainer.train(resume_from_checkpoint=resume)
+    model.max_seq_length = max(recipe.tokens, 256)  # what was cut in training to save time is read in use
+    model.save(str(run / "model"))
+    return run / "model"
+
+
+def export_best(model: Path, out: Path, papers: Sequence[QasperPaper]) -> Agreement:
+    """Export the trained model to int8 ONNX, and compare the rankings of the two on the papers."""
+    export(model, out)
+    before = SentenceTransformer(str(model), device="cpu")
+    return agreement(_Quiet(before), Encoder(folder=out), papers)
+
+
+def _claim(run: Path, recipe: RetrieverRecipe, resume: bool) -> None:
+    """Take the folder for this recipe, which is written into it; another's is refused."""
+    kept, text = run / "recipe.yaml", written(recipe)
+    if resume:
+        if not kept.exists() or not any((run / "checkpoints").glob("checkpoint-*")):
+            raise RecipeError(f"{run} holds no checkpoint", hint="start without --resume")
+        if kept.read_text("utf-8") != text:
+            raise RecipeError(f"{run} was begun with another recipe", hint=f"resume with {kept}")
+        return
+    if run.exists() and any(run.iterdir()):
+        raise RecipeError(f"{run} is not empty", hint="name a new folder, or --resume this run")
+    run.mkdir(parents=True, exist_ok=True)
+    kept.write_text(text, "utf-8")
+
+
+def _base(recipe: RetrieverRecipe) -> SentenceTransformer:
+    try:
+        model = SentenceTransformer(recipe.base, device=None if torch.cuda.is_available() else "cpu")
+    except (OSError, ValueError) as error:
+        raise RecipeError(f"{recipe.base} cannot be loaded", hint="give a model's name or folder") from error
+    model.max_seq_length = recipe.tokens
+    model.model_card_data.generate_widget_examples = False  # it shows a progress bar
+    if recipe.frozen_layers:
+        transformer: Any = model[0].auto_model
+        lower = [transformer.embeddings, *transformer.encoder.layer[: recipe.frozen_layers]]
+        for part in lower:
+            part.requires_grad_(requires_grad=False)
+    return model
+
+
+def _dataset(found: Sequence[Pair]) -> Dataset:
+    columns = {"question": [pair.question for pair in found], "evidence": [pair.evidence for pair in found]}
+    for number in range(len(found[0].negatives)):
+        columns[f"negative_{number + 1}"] = [pair.negatives[number] for pair in found]
+    return Dataset.from_dict(columns)
+
+
+def _arguments(recipe: RetrieverRecipe, run: Path, *, measured: bool) -> SentenceTransformerTrainingArguments:
+    return SentenceTransformerTrainingArguments(
+        output_dir=str(run / "checkpoints"),
+        num_train_epochs=recipe.epochs,
+        per_device_train_batch_size=recipe.batch,
+        # No text twice in a batch: evidence that two questions share is a negative of neither.
+        batch_sampler=BatchSamplers.NO_DUPLICATES,
+        learning_rate=recipe.optim.lr,
+        warmup_steps=recipe.optim.warmup,
+        weight_decay=recipe.optim.weight_decay,
+        max_grad_norm=recipe.optim.clip,
+        eval_strategy="epoch" if measured else "no",
+        save_strategy="epoch",
+        save_total_limit=recipe.keep,
+        load_best_model_at_end=measured,
+        metric_for_best_model=f"eval_{_BEST}" if measured else None,
+        logging_steps=1,
+        seed=recipe.seed,
+        data_seed=recipe.seed,
+        report_to="none",
+        disable_tqdm=True,
+        dataloader_pin_memory=False,
+    )
+
+
+class HeldOut(BaseEvaluator):  # type: ignore[misc]
+    """Scores a model in training on papers it does not train on, as `mozi eval retrieval` does."""
+
+    def __init__(self, papers: Sequence[QasperPaper], metrics: Path, report: Report) -> None:
+        super().__init__()
+        self.primary_metric = _BEST
+        self._papers, self._metrics, self._report = papers, metrics, report
+
+    def __call__(
+        self,
+        model: SentenceTransformer,
+        output_path: str | None = None,  # noqa: ARG002  the trainer's
+        epoch: float = -1,
+        steps: int = -1,
+    ) -> dict[str, float]:
+        """The means by name; also written down, and reported."""
+        quiet = _Quiet(model)
+
+        def build(_: str, passages: Sequence[Passage]) -> Retriever:
+            texts = [searched(passage) for passage in passages]
+            return Dense(passages, quiet.encode(texts), quiet)
+
+        with torch.inference_mode():
+            measured = table("held out", found_by(self._papers, build), official.clusters(self._papers))
+        scores = tuple(measured.scores())
+        self._report(Evaluated(epoch, scores))
+        means = {score.name.replace(",", "").replace(" ", "_"): score.value for score in scores}
+        with self._metrics.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"epoch": epoch, "step": steps, **means}) + "\n")
+        return means
+
+
+@dataclass(frozen=True, slots=True)
+class _Quiet:
+    """A torch model as an encoder, without its progress bars."""
+
+    model: SentenceTransformer
+
+    def encode(self, texts: Sequence[str], /) -> Vectors:
+        vectors: Vectors = self.model.encode(list(texts), show_progress_bar=False)
+        return vectors
+
+
+class _Heard(TrainerCallback):  # type: ignore[misc]
+    """Passes the trainer's steps on."""
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float], **_: Any) -> None:  # noqa: ARG002
+        if "loss" in logs:
+            self._report(Step(state.global_step, state.max_steps, logs["loss"]))
