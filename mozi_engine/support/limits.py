@@ -63,8 +63,8 @@ _THE_PERSON_ITSELF = (  # small models forget who speaks
     r"应该)?(?:怎么|如何)(?!帮|陪|才能帮)",
 )
 _UNKIND = (  # nor that they should agree with what people say of themselves
-    r"\byou(?:'re| are) (?:\w+ )?(?:not (?:good|smart|clever|strong) enough|(?:an? )?(?:failure|fraud|idiot|loser)"
-    r"|stupid|useless|worthless|weak|the worst)\b(?!\?)",
+    r"\byou(?:'re| are) (?:\w+ )?(?:not (?:good|smart|clever|strong) enough|"
+    r"(?:an? )?(?:failure|fraud|idiot|loser)|stupid|useless|worthless|weak|the worst)\b(?!\?)",
     r"你(?:就是|真是?|太|很|确实|的确|是个)*(?:没用|差劲?|废物|不够好|不够聪明|失败者|笨|蠢)",
 )
 _NEVER_SAID = (*_DIAGNOSIS, *_PROMISE, *_A_PERSON, *_THE_PERSON_ITSELF, *_UNKIND)
