@@ -62,7 +62,13 @@ _THE_PERSON_ITSELF = (  # small models forget who speaks
     r"\b(?:how|what|where|why) (?:can|should|do|could|am) i\b(?! (?:help|do for))|我(?:该|"
     r"应该)?(?:怎么|如何)(?!帮|陪|才能帮)",
 )
-_FORBIDDEN = re.compile("|".join((*_DIAGNOSIS, *_PROMISE, *_A_PERSON, *_THE_PERSON_ITSELF)), re.IGNORECASE)
+_UNKIND = (  # nor that they should agree with what people say of themselves
+    r"\byou(?:'re| are) (?:\w+ )?(?:not (?:good|smart|clever|strong) enough|"
+    r"(?:an? )?(?:failure|fraud|idiot|loser)|stupid|useless|worthless|weak|the worst)\b(?!\?)",
+    r"你(?:就是|真是?|太|很|确实|的确|是个)*(?:没用|差劲?|废物|不够好|不够聪明|失败者|笨|蠢)",
+)
+_NEVER_SAID = (*_DIAGNOSIS, *_PROMISE, *_A_PERSON, *_THE_PERSON_ITSELF, *_UNKIND)
+_FORBIDDEN = re.compile("|".join(_NEVER_SAID), re.IGNORECASE)
 
 
 class Limited:

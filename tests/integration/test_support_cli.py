@@ -25,7 +25,7 @@ def test_it_says_what_it_is_and_replies_and_explains(openai: OpenAIServer) -> No
     assert ran.stdout.splitlines() == [REPLY, "It is a lot."]
     assert "not a person, and not a clinician" in ran.stderr
     assert "reflection: the person names a feeling" in ran.stderr
-    assert REPLY in [turn["content"] for turn in openai.requests[1]["messages"]]
+    assert REPLY in [turn["content"] for turn in openai.requests[1][2]["messages"]]
 
 
 def test_lines_of_a_pipe_are_one_conversation(openai: OpenAIServer) -> None:

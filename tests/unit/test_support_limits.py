@@ -108,6 +108,7 @@ def test_it_ends_with_the_first_question() -> None:
         "I'm a human like you.",
         "I've been there.",
         "I feel overwhelmed and sad.",
+        "You're not good enough for this programme, but you're not alone.",
     ],
 )
 def test_no_diagnosis_no_promise_no_claim_to_be_a_person(sentence: str) -> None:
