@@ -76,18 +76,6 @@ async def test_the_conversation_is_written_to_a_file(
         assert written.read_text("utf-8") == WRITERS["md"](app.store.load(app.session.id))
 
 
-async def test_an_editor_that_cannot_be_shown_leaves_the_draft(
-    example_read: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("VISUAL", "true")
-    async with chatting(Model([]), example_read) as (app, pilot):
-        app.chat.question.load_text("a draft")
-        await pilot.press("ctrl+e")  # a pilot has no terminal to give away
-        await pilot.pause()
-        assert app.chat.question.text == "a draft"
-        assert "true failed" in shown(app)
-
-
 async def test_ctrl_c_leaves(example_read: Path) -> None:
     async with chatting(Model([]), example_read) as (app, pilot):
         await pilot.press("ctrl+c")
