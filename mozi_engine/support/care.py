@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mozi_engine.support.crisis import About, Risk, plain
-from mozi_engine.support.helplines import Help
+from mozi_engine.support.helplines import Help, known
 from mozi_engine.types import Turn
 
 Language = Literal["Chinese", "English"]
@@ -226,4 +226,9 @@ def _people(help_: Help, language: Language) -> str:
         lines.append(f"{_EMERGENCY[language]}{colon}{help_.emergency}")
     else:
         lines.append(_NEAREST[language])
-    return "\n".join([_PEOPLE[language], *(f"  {line}" for line in lines)])
+    return "\n".join([_PEOPLE[language], *(f"  {line}" for line in lines), _known(language)])
+
+
+def _known(language: Language) -> str:
+    """Numbers change: whoever finds one dead should know why, and where to look."""
+    return f"（号码截至 {known()}）" if language == "Chinese" else f"(numbers as of {known()})"

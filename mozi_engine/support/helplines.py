@@ -74,9 +74,9 @@ def _anywhere() -> Helpline:
     return Helpline(**_table()["anywhere"])
 
 
-def checked() -> str:
-    """The day on which the numbers were last checked, as 2026-11-22."""
-    day: str = _table()["checked"]
+def known() -> str:
+    """The day on which the numbers were written down, as 2026-11-22."""
+    day: str = _table()["known"]
     return day
 
 
