@@ -92,6 +92,57 @@ def qasper(
     command.qasper(data, out, run, settings, bert_score, as_json=json)
 
 
+Transformers = Annotated[
+    str, typer.Argument(metavar="MODEL", help="A transformers folder, or a name that is on the disk already.")
+]
+Adapter = Annotated[Path | None, typer.Option(help="An adapter's folder; the base is measured too.")]
+Report = Annotated[Path | None, typer.Option(help="Write the report to this file, to compare it.")]
+
+
+@app.command(epilog="Example: mozi eval perplexity models/base held-out.jsonl --adapter runs/x/adapter")
+def perplexity(
+    model: Transformers,
+    data: Annotated[Path, typer.Argument(metavar="DATA", help='Lines of {"text": …}, or a .txt file.')],
+    adapter: Adapter = None,
+    chunk: Annotated[int, typer.Option(min=2, help="Tokens read at once.")] = 2048,
+    limit: Annotated[int, typer.Option(min=0, help="The first so many chunks; 0: all.")] = 0,
+    out: Report = None,
+    seed: Seed = 0,
+    json: Json = False,
+) -> None:
+    """Score how likely a model finds held-out text: perplexity over chunks, the base beside its adapter.
+
+    Intervals are 95%, by bootstrap over documents. Needs the extra `train`.
+    """
+    from mozi_cli import measuring_models as command
+
+    command.perplexity(model, data, adapter, chunk, limit, out, seed, as_json=json)
+
+
+@app.command(epilog="Example: mozi eval yesno models/base qasper-test.json --examples qasper-train.json")
+def yesno(
+    model: Transformers,
+    data: Data,
+    examples: Annotated[
+        Path | None, typer.Option(help="Another QASPER file, whose questions are shown before each.")
+    ] = None,
+    shots: Annotated[int, typer.Option(min=0, help="How many are shown, with --examples.")] = 4,
+    adapter: Adapter = None,
+    limit: Limit = 0,
+    out: Report = None,
+    seed: Seed = 0,
+    json: Json = False,
+) -> None:
+    """Score yes/no questions with their evidence by which of the two a model finds likelier.
+
+    Intervals are 95%, by bootstrap over papers. Needs the extra `train`.
+    """
+    from mozi_cli import measuring_models as command
+
+    shown = (examples, shots) if examples else None
+    command.yesno(model, data, adapter, shown, limit, out, seed, as_json=json)
+
+
 @app.command(epilog="Example: mozi eval compare runs/passages runs/whole")
 def compare(
     first: Annotated[Path, typer.Argument(metavar="A", help="A run's folder, or a report.")],

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from mozi_cli import doctor, evaluate, models, train
+from mozi_cli import doctor, evaluate, models, prepare, train
 from mozi_engine.errors import MoziError
 
 app = typer.Typer(
@@ -136,6 +136,7 @@ app.command(epilog="Example: mozi doctor --network")(doctor.doctor)
 app.add_typer(models.app, name="models")
 app.add_typer(evaluate.app, name="eval")
 app.add_typer(train.app, name="train")
+app.add_typer(prepare.app, name="prepare")
 
 
 def main() -> None:

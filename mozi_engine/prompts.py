@@ -100,3 +100,18 @@ def render_standalone(history: Sequence[Turn], question: str, language: str) -> 
     conversation = "\n".join(f"{turn.role.capitalize()}: {turn.text}" for turn in turns)
     instructions = STANDALONE.format(language=language)
     return Turn("system", instructions), Turn("user", f"{conversation}\n\nComplete question in {language}:")
+
+
+def render_task(instruction: str, text: str = "") -> tuple[Turn, ...]:
+    """The prompt of a task that is about no paper: what to do, then the text to do it with, if any."""
+    return (Turn("user", f"{instruction}\n\n{text}" if text else instruction),)
+
+
+def render_yes_no(examples: Sequence[tuple[str, str, bool]], evidence: str, question: str) -> str:
+    """A text that a base model continues with Yes or No, after examples of (evidence, question, answer)."""
+    asked = [_yes_no(*example[:2], "Yes" if example[2] else "No") for example in examples]
+    return "\n\n".join(["Answer the question with Yes or No.", *asked, _yes_no(evidence, question, "")])
+
+
+def _yes_no(evidence: str, question: str, answer: str) -> str:
+    return f"Evidence: {evidence}\nQuestion: {question}\nAnswer:\n{answer}"

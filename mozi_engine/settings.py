@@ -32,6 +32,7 @@ class Settings:
     pdf_seconds: int = 120  # time limit for one paper, plus a second a page
     pdf_gigabytes: float = 3.0  # memory limit for reading one paper
     download_megabytes: int = 200  # largest PDF that is fetched from a URL
+    locale: str = ""  # whose helplines are named: a country (CN) or en-GB, zh_TW; "": as the environment says
 
 
 def load(path: Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:

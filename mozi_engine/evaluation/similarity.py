@@ -8,6 +8,7 @@ from pathlib import Path
 from bert_score import BERTScorer
 from bert_score.utils import model2layers
 from transformers import AutoConfig
+from transformers.utils.logging import disable_progress_bar
 
 from mozi_engine.errors import ModelError
 
@@ -20,6 +21,7 @@ class BertScore:
     """
 
     def __init__(self, model: str) -> None:
+        disable_progress_bar()
         try:
             layers = model2layers.get(model)
             if layers is None:

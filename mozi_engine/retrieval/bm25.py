@@ -6,6 +6,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,9 +36,9 @@ def terms(text: str) -> list[str]:
     folded = unicodedata.normalize("NFKC", text).casefold().translate(_DASHES)
     found: list[str] = []
     for token in _TOKEN.finditer(folded):
-        if token["number"]:
+        if token.lastgroup == "number":
             found.append(token[0].replace(",", ""))
-        elif token["unspaced"]:
+        elif token.lastgroup == "unspaced":
             found.extend(_bigrams(token[0]))
         else:
             found.extend(_words(token[0]))
@@ -48,10 +49,11 @@ def _bigrams(run: str) -> list[str]:
     return [run] if len(run) == 1 else [run[i : i + 2] for i in range(len(run) - 1)]
 
 
-def _words(token: str) -> list[str]:
+@lru_cache(maxsize=1 << 16)  # a corpus says few words many times
+def _words(token: str) -> tuple[str, ...]:
     parts = [part for part in token.removesuffix("'s").replace("'", "").split("-") if part]
     whole = [singular("".join(parts))] if len(parts) > 1 else []
-    return whole + [singular(part) for part in parts]
+    return (*whole, *(singular(part) for part in parts))
 
 
 def singular(word: str) -> str:

@@ -1,0 +1,105 @@
+"""Perplexity on held-out text, in chunks of a fixed length: the Mozi report's Table 4 (Lan et al., 2023).
+
+A document is cut into chunks that do not overlap; what is left at its end is left out, as there. No special
+tokens are added. Intervals are over documents.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from mozi_engine.errors import DataError
+from mozi_engine.evaluation.bootstrap import Measure
+from mozi_engine.evaluation.report import Table
+from mozi_engine.types import Progress
+
+CHUNK = 2048  # tokens
+
+
+class Reader(Protocol):
+    """What perplexity asks of a model; `context` is the most tokens it reads at once."""
+
+    context: int
+
+    def tokens(self, text: str) -> list[int]:
+        """The text's token ids."""
+        ...
+
+    def nats(self, tokens: Sequence[int]) -> float:
+        """The negative log likelihood of all tokens but the first, summed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A piece of a document, and which document and piece it is, from 1."""
+
+    document: int
+    number: int
+    tokens: tuple[int, ...]
+
+
+def documents(path: Path) -> Iterator[str]:
+    """The `text` of every line of a JSONL file (.jsonl, .jsonl.gz), or a .txt file whole.
+
+    Raises DataError for what is neither.
+    """
+    try:
+        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
+            if path.suffix == ".txt":
+                yield file.read().decode("utf-8", "replace")
+                return
+            for number, line in enumerate(file, start=1):
+                yield _text(path, number, line)
+    except (OSError, EOFError) as error:
+        raise DataError(f"{path} cannot be read: {error}", hint="give text as JSONL or .txt") from error
+
+
+def _text(path: Path, number: int, line: bytes) -> str:
+    try:
+        found: Any = json.loads(line)["text"]
+    except (ValueError, KeyError, TypeError, IndexError) as error:
+        hint = 'each line is an object like {"text": "…"}'
+        raise DataError(f"{path}, line {number} has no text", hint=hint) from error
+    if not isinstance(found, str):
+        raise DataError(f"{path}, line {number} has no text", hint='"text" is a string')
+    return found
+
+
+def chunks(path: Path, model: Reader, length: int = CHUNK, limit: int = 0) -> list[Chunk]:
+    """The first `limit` chunks of the file, all where it is 0.
+
+    Raises DataError where no document is long enough for one, or the model reads no such length.
+    """
+    if length > model.context:
+        raise DataError(f"the model reads {model.context} tokens at once", hint="give a smaller --chunk")
+    found: list[Chunk] = []
+    for document, text in enumerate(documents(path), start=1):
+        tokens = model.tokens(text)
+        for number in range(len(tokens) // length):
+            piece = tuple(tokens[number * length : (number + 1) * length])
+            found.append(Chunk(document, number + 1, piece))
+            if len(found) == limit:
+                return found
+    if not found:
+        raise DataError(f"no document of {path} has {length} tokens", hint="a smaller --chunk cuts finer")
+    return found
+
+
+def measure(name: str, pieces: Sequence[Chunk], model: Reader) -> Iterator[Progress | Table]:
+    """Progress for every chunk, then the table."""
+    rows = {}
+    for done, piece in enumerate(pieces, start=1):
+        rows[_key(piece)] = (model.nats(piece.tokens), float(len(piece.tokens) - 1))
+        yield Progress(name, done, len(pieces), "chunks")
+    clusters = {_key(piece): str(piece.document) for piece in pieces}
+    yield Table(name, (Measure("perplexity", rows, "perplexity", "number"),), clusters)
+
+
+def _key(piece: Chunk) -> str:
+    return f"{piece.document}.{piece.number}"
