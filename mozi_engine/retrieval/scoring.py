@@ -20,9 +20,10 @@ from mozi_engine.types import Passage
 
 Floats = NDArray[np.float64]
 
-# What a section's title says of its place in a paper. The first that matches; "other" where none does.
+# What a section's title says of its place in a paper: the first that matches, "other" where none does.
+# The abstract is "other" too: there was none to learn a weight from.
 _SECTIONS = {
-    "opening": r"introduct|abstract|summary|摘要|引言|绪论",
+    "opening": r"introduct|引言|绪论",
     "related": r"related|background|previous|prior|literature|相关",
     "data": r"data|corpus|corpora|annotat|collect|数据|语料",
     "results": r"result|evaluat|analys|discuss|finding|ablation|comparison|结果|分析|讨论",
@@ -31,6 +32,12 @@ _SECTIONS = {
     "method": r"method|model|approach|architect|system|framework|network|algorithm|方法|模型",
 }
 _PATTERNS = {name: re.compile(pattern, re.IGNORECASE) for name, pattern in _SECTIONS.items()}
+_QUANTITY = re.compile(
+    r"\bhow (?:many|much|large|big|long|often|well|accurate|fast)\b"
+    r"|\b(?:size|number|percent\w*|score|accuracy|f1)\b|多少|多大|几[个种]",
+    re.IGNORECASE,
+)
+_NUMBER = re.compile(r"(?<![\w.])\d")  # not the number in BIBREF12
 NAMES = (
     "words",
     "words, spread",
@@ -40,16 +47,18 @@ NAMES = (
     "cosine, 1/rank",
     "length",
     "place",
+    "number",
     *(f"section {name}" for name in _SECTIONS),
 )
 SIGNS = ("first chance", "best cosine", "best coverage", "mean coverage")
 
 
-def features(passages: Sequence[Passage], words: Floats, cosines: Floats) -> Floats:
+def features(question: str, passages: Sequence[Passage], words: Floats, cosines: Floats) -> Floats:
     """One row a passage, one column for each of NAMES; `words` are BM25's scores, both in passage order.
 
     Scores are told three ways: as they are (BM25's as a share of the best), in standard deviations from the
-    paper's mean, and by rank. Length is ln(1 + words / 100); place runs from 0, the first passage, to 1.
+    paper's mean, and by rank. Length is ln(1 + words / 100); place runs from 0, the first passage, to 1;
+    number is 1 for a passage with a number when the question asks for one.
     """
     if not passages:
         return np.zeros((0, len(NAMES)))
@@ -58,8 +67,10 @@ def features(passages: Sequence[Passage], words: Floats, cosines: Floats) -> Flo
     places = np.arange(len(passages)) / max(1, len(passages) - 1)
     sections = [section(passage.section) for passage in passages]
     kinds = [np.array([name == each for each in sections], float) for name in _SECTIONS]
+    numbers = np.array([float(bool(_NUMBER.search(passage.text))) for passage in passages])
+    asked = float(bool(_QUANTITY.search(question)))
     columns = [words / best, _spread(words), _by_rank(words), cosines, _spread(cosines), _by_rank(cosines)]
-    return np.stack([*columns, lengths, places, *kinds], axis=1)
+    return np.stack([*columns, lengths, places, numbers * asked, *kinds], axis=1)
 
 
 def section(title: str) -> str:
