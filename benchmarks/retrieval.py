@@ -27,7 +27,8 @@ import numpy as np
 from mozi_engine.datasets import qasper
 from mozi_engine.datasets.qasper import QasperPaper, Question
 from mozi_engine.evaluation import official
-from mozi_engine.evaluation.bootstrap import Score
+from mozi_engine.evaluation.bootstrap import Score, difference
+from mozi_engine.evaluation.report import Table
 from mozi_engine.evaluation.retrieval import found, table
 from mozi_engine.retrieval import scoring, select
 from mozi_engine.retrieval.bm25 import Bm25
@@ -199,8 +200,8 @@ def ranks(scores: Floats) -> Floats:
     return placed
 
 
-def row(papers: Sequence[QasperPaper], idea: Idea, seconds: float) -> str:
-    """A row of the table."""
+def measured(papers: Sequence[QasperPaper], idea: Idea) -> Table:
+    """An idea's figures."""
 
     def build(paper_id: str, passages: Sequence[Passage]) -> Ranked:
         mine = {question: row for (paper, question), row in idea.scores.items() if paper == paper_id}
@@ -209,8 +210,12 @@ def row(papers: Sequence[QasperPaper], idea: Idea, seconds: float) -> str:
     def cutoff(_: str, evidence: Sequence[Evidence]) -> int | None:
         return select.cutoff([item.score for item in evidence]) if idea.chances else None
 
-    scored = found(papers, build, cutoff)
-    figures = {each.name: each for each in table("", scored, official.clusters(papers)).scores()}
+    return table(idea.name, found(papers, build, cutoff), official.clusters(papers))
+
+
+def row(papers: Sequence[QasperPaper], idea: Idea, seconds: float) -> str:
+    """A row of the table."""
+    figures = {each.name: each for each in measured(papers, idea).scores()}
     return f"| {idea.name} | {' | '.join(map(cell, map(figures.get, COLUMNS)))} | {seconds:.0f} |"
 
 
@@ -285,6 +290,24 @@ def rows(arguments: argparse.Namespace) -> None:
     print("", *more, sep="\n\n")
 
 
+def compare(arguments: argparse.Namespace) -> None:
+    """Print what learned weights with the last encoder gain over reciprocal ranks with the first."""
+    papers, encoders = bodies(arguments.papers), list(encoders_of(arguments.encoder).values())
+    old, new = asked(papers, encoders[0]), asked(papers, encoders[-1])
+    words, near = ({_key(i): i.rows[:, 0] for i in old}, {_key(i): i.cosines for i in old})
+    unknown = asked(strangers(papers, arguments.strangers), encoders[-1])
+    before = measured(papers, Idea("before", reciprocal(words, near)))
+    after = measured(papers, learned("after", new, unknown, list(USES["learned weights"])))
+    print("| | reciprocal ranks | learned weights | difference | p |\n|---|---|---|---|---|")
+    known = {measure.name: measure for measure in before.measures}
+    for measure in after.measures:
+        first = known.get(measure.name, known["Evidence-F1 at 2"])  # the cutoff's rival is a fixed two
+        gain = difference(first, measure, after.clusters)
+        low, high = (100 * bound for bound in gain.interval)
+        values = f"{100 * gain.first:.1f} | {100 * gain.second:.1f} | {100 * (gain.second - gain.first):+.1f}"
+        print(f"| {measure.name} | {values} ({low:+.1f} to {high:+.1f}) | {gain.p:.4f} |")
+
+
 def machine() -> str:
     """The processor, and how busy it is."""
     cpuinfo = Path("/proc/cpuinfo")
@@ -312,10 +335,10 @@ def _written(name: str, fitted: Weights, columns: Sequence[str]) -> Iterator[str
 
 
 def latency(arguments: argparse.Namespace) -> None:
-    """Print how long a paper takes to embed, and a question to search: medians over the papers."""
+    """Print how long three papers take to embed, and a question to search: medians."""
     embedding, searching = [], []
     (encoder,) = encoders_of(arguments.encoder).values()
-    for paper in bodies(arguments.papers):
+    for paper in bodies(arguments.papers)[:3]:
         texts = [whole(passage)[0] for passage in paper.passages]
         encoder.encode(texts[:1])
         began = time.perf_counter()
@@ -342,7 +365,7 @@ def main() -> None:
     """Measure, or make what ships."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     verbs = parser.add_subparsers(required=True)
-    for verb in (rows, weights, latency):
+    for verb in (rows, compare, weights, latency):
         command = verbs.add_parser(verb.__name__, help=verb.__doc__)
         command.add_argument("papers", type=Path, nargs="+")
         command.add_argument("--encoder", action="append", default=[], metavar="NAME=FOLDER")
