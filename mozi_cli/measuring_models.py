@@ -33,9 +33,9 @@ def perplexity(
     as_json: bool,
 ) -> None:
     """Score a model, and its adapter, on held-out text."""
-    loaded = _load(model, adapter)
+    loaded = load(model, adapter)
     pieces = held_out.chunks(data, loaded, chunk, limit)
-    tables = _both(loaded, adapter, lambda name: held_out.measure(name, pieces, loaded))
+    tables = both(loaded, adapter, lambda name: held_out.measure(name, pieces, loaded))
     _finish(f"perplexity, {data.name}, chunks of {chunk}", tables, out, seed, as_json=as_json)
 
 
@@ -58,12 +58,13 @@ def yesno(
         tested = {item.paper for item in asked}
         known = [item for item in choices.items(measuring.papers_of(shown[0])) if item.paper not in tested]
         before = choices.examples(known, shown[1], seed)
-    loaded = _load(model, adapter)
-    tables = _both(loaded, adapter, lambda name: choices.measure(name, asked, before, loaded))
+    loaded = load(model, adapter)
+    tables = both(loaded, adapter, lambda name: choices.measure(name, asked, before, loaded))
     _finish(f"yes/no, {data.name}, {len(before)} shots", tables, out, seed, as_json=as_json)
 
 
-def _load(model: str, adapter: Path | None) -> LanguageModel:
+def load(model: str, adapter: Path | None) -> LanguageModel:
+    """The torch model. Raises ModelError when it does not load, or torch is not installed."""
     try:
         from mozi_engine.evaluation.language_model import LanguageModel
     except ModuleNotFoundError as error:
@@ -71,7 +72,7 @@ def _load(model: str, adapter: Path | None) -> LanguageModel:
     return LanguageModel(model, adapter)
 
 
-def _both(loaded: LanguageModel, adapter: Path | None, measuring: Measuring) -> list[Table]:
+def both(loaded: LanguageModel, adapter: Path | None, measuring: Measuring) -> list[Table]:
     """The base's table, and then the adapter's where there is one."""
     with loaded.without_adapter():
         tables = progress.show(measuring("base"))

@@ -90,9 +90,8 @@ def dialogues(
     tolerance: ToleranceOption = 0.01,
 ) -> None:
     """Support dialogues: screened for crisis (flagged ones are set apart), split into train and test."""
-    from mozi_engine.support import crisis
-
     from mozi_engine.datasets import dialogues as engine
+    from mozi_engine.support import crisis
 
     if form not in (None, *engine.FORMS):
         raise typer.BadParameter(f"{form}: one of {', '.join(engine.FORMS)}")
@@ -114,6 +113,89 @@ def sft(
         raise typer.BadParameter("give NAME=FOLDER, each name once, with commas between")
     chosen = {name: Path(folder) for name, folder in parts.items()}
     _show(mixture.prepare(chosen, out, mixture.Options(seed=seed)), out)
+
+
+@app.command(
+    epilog="""\b
+Examples:
+  mozi prepare arxiv raw/ data/arxiv --tokenizer qwen2.5-coder-1.5b --against qasper-test.tgz
+  mozi prepare arxiv raw/ out --tokenizer t.json --executor slurm --partition cpu --workers 64 --dry-run
+"""
+)
+def arxiv(
+    raw: Raw,
+    out: Out,
+    tokenizer: Annotated[str, typer.Option(help="A tokenizer.json, a .gguf file, or a model's name.")],
+    end_token: Annotated[str, typer.Option(help="What ends a document; else the tokenizer tells.")] = "",
+    against: Annotated[
+        list[Path] | None, typer.Option(help="QASPER files whose papers are kept out; repeatable.")
+    ] = None,
+    overlap: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="How much of a paper may stand in one of those.")
+    ] = 0.1,
+    least_words: Annotated[int, typer.Option(min=5, help="Documents with fewer are left out.")] = 100,
+    held_out: Annotated[
+        float, typer.Option(min=0.0, max=0.9, help="The part of the documents that is not trained on.")
+    ] = 0.005,
+    executor: Annotated[str, typer.Option(help="local, ray or slurm.")] = "local",
+    workers: Annotated[int, typer.Option(min=1, help="Tasks at a time.")] = 1,
+    tasks: Annotated[int, typer.Option(min=1, help="The most pieces the work is cut into.")] = 100,
+    partition: Annotated[str, typer.Option(help="Slurm's.")] = "",
+    time: Annotated[str, typer.Option(help="Slurm's limit for a task.")] = "20:00:00",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the stages, or Slurm's scripts.")] = False,
+    download: DownloadOption = False,
+    count: Annotated[
+        int,
+        typer.Option(
+            "--files", min=0, help="With --download: so many of RedPajama's 100 files; 0: a sample."
+        ),
+    ] = 0,
+    seed: SeedOption = 0,
+    tolerance: ToleranceOption = 0.01,
+) -> None:
+    """Papers to pre-train on: RedPajama's JSONL, LaTeX or PDFs, as token shards.
+
+    Cleaned, without copies, near copies and evaluated papers; split into train and held-out. Killed, the same
+    command goes on. What is made depends neither on the executor nor on the number of workers.
+    """
+    if executor not in ("local", "ray", "slurm"):
+        raise typer.BadParameter(f"{executor}: one of local, ray, slurm")
+    engine = _datatrove()
+    _require_corpus(raw, download, count)
+    names = tuple(str(path) for path in against or ())
+    options = engine.Options(
+        tokenizer, end_token, names, overlap, least_words, held_out, tasks, seed, tolerance
+    )
+    running = engine.Running(executor, workers, partition, time)
+    if dry_run:
+        typer.echo("\n".join(engine.describe(raw, out, options, running)))
+    elif executor == "slurm":
+        list(engine.prepare(raw, out, options, running))
+        typer.echo(f"submitted; {out / 'manifest.json'} is written last", err=True)
+    else:
+        _show(engine.prepare(raw, out, options, running), out, resumes=True)
+
+
+def _datatrove() -> Any:
+    from mozi_engine.errors import DataError
+
+    try:
+        from mozi_engine.datasets import arxiv as engine
+    except ImportError as error:
+        hint = "pip install 'mozi[data]'"
+        raise DataError(f"preparing a corpus needs a package that is not installed: {error}", hint) from error
+    return engine
+
+
+def _require_corpus(raw: Path, download: bool, count: int) -> None:
+    if not download or not count:
+        _require("arxiv", raw, download)
+        return
+    from mozi_cli import progress
+    from mozi_engine.datasets import published
+
+    found = progress.show(published.redpajama(count, raw))
+    progress.show(published.fetch(found, raw), resumes=True)
 
 
 def _papers(kind: str, raw: Path, out: Path, download: bool, options: tuple[Any, ...]) -> None:
@@ -143,11 +225,11 @@ def _require(kind: str, raw: Path, download: bool) -> None:
         )
 
 
-def _show(events: Iterator[Any], out: Path) -> None:
+def _show(events: Iterator[Any], out: Path, *, resumes: bool = False) -> None:
     """Follow the work, then say what was made of what."""
     from mozi_cli import progress
 
-    (manifest,) = progress.show(events)
+    (manifest,) = progress.show(events, resumes=resumes)
     _print(manifest, out)
 
 

@@ -115,3 +115,92 @@ def render_yes_no(examples: Sequence[tuple[str, str, bool]], evidence: str, ques
 
 def _yes_no(evidence: str, question: str, answer: str) -> str:
     return f"Evidence: {evidence}\nQuestion: {question}\nAnswer:\n{answer}"
+
+
+# In the person's own language: a small model answers in the language it reads.
+SUPPORT = {
+    "Chinese": (
+        "你陪科研人员聊天：论文被拒、实验失败、导师、毕业、经费、署名，这些你都懂。"
+        "先说出对方此刻的感受，再最多提一个小问题或一个小建议。"
+        "像朋友发消息一样，用口语，两三句话，不超过100字。"
+        "不列清单，不讲大道理，不下诊断，不作保证，不说自己有过同样的经历。你是程序，不是真人。"
+    ),
+    "": (
+        "You talk with researchers about rejected papers, failed experiments, supervisors, "
+        "deadlines, funding "
+        "and authorship. First say, in your own words, what the person seems to feel; then at most one small "
+        "question or one small suggestion. Write as in a text message: plain, warm, two or three short "
+        "sentences, under 60 words. No lists, no lectures, no diagnosis, no promises. You are a "
+        "program: never "
+        "claim experiences of your own. Reply in the person's language."
+    ),
+}
+GUIDANCE = {
+    "reflection": (
+        "Name what they seem to feel about this, then ask one gentle, concrete question about it.",
+        "说出对方此刻大概是什么心情，再轻轻问一个具体的小问题。",
+    ),
+    "question": (
+        "Show in a few words that you heard, then ask one open question. Give no advice yet.",
+        "用几个字表示听到了，再问一个开放的小问题，先不给建议。",
+    ),
+    "affirmation": (
+        "Say what in their message shows effort, courage or care, specifically. No empty praise.",
+        "具体说出从这段话里看到的努力、勇气或在意，不空夸。",
+    ),
+    "suggestion": (
+        "Name the feeling in a few words, then offer one small thing to do today, as an offer.",
+        "先用几个字说出心情，再给一个今天就能做的小建议，用商量的口气。",
+    ),
+    "information": (
+        "Say how common this is among researchers, in one plain sentence, then come back to their feeling.",
+        "用一句大白话说说这在做研究的人里有多常见，再回到对方的心情。",
+    ),
+    "normalising": (
+        "Say that many researchers go through this, without playing it down. Ask nothing this time.",
+        "告诉对方很多做研究的人都会这样，但不要轻描淡写。这次不要提问。",
+    ),
+}
+SUMMARY = (
+    "Summarise this conversation in at most 60 words: what happened to the person, what they feel, what they "
+    "asked for, and names. Write in {language}. Reply with the summary only."
+)
+
+
+def render_support(
+    message: str,
+    strategy: str,
+    history: Sequence[Turn] = (),
+    summary: str = "",
+    evidence: Sequence[Evidence] = (),
+) -> tuple[Turn, ...]:
+    """The prompt of a supportive reply by one of the strategies in GUIDANCE.
+
+    `summary` tells what was said before `history`; `evidence` are passages of the person's paper. What
+    changes from message to message comes last.
+    """
+    name = language(message)
+    chinese = name == "Chinese"
+    system = SUPPORT["Chinese" if chinese else ""]
+    if summary:
+        system += f"\n\n{'之前聊过' if chinese else 'Earlier in the conversation'}: {summary}"
+    parts = [message]
+    for item in evidence:
+        label = "对方论文第 {} 页" if chinese else "From page {} of the person's own paper"
+        parts.append(f"({label.format(item.passage.page)}: {item.passage.text[:_QUOTED_CHARACTERS]})")
+    guidance = GUIDANCE[strategy][1 if chinese else 0]
+    if name and not chinese:
+        guidance += f" Reply in {name}."
+    parts.append(f"（{guidance}）" if chinese else f"({guidance})")
+    return Turn("system", system), *history, Turn("user", "\n\n".join(parts))
+
+
+_QUOTED_CHARACTERS = 400  # of a passage that the person speaks of: it costs seconds to read
+
+
+def render_summary(summary: str, turns: Sequence[Turn]) -> tuple[Turn, ...]:
+    """The prompt that summarises `turns`, after what `summary` tells of the time before them."""
+    said = [f"{'Person' if turn.role == 'user' else 'Companion'}: {turn.text}" for turn in turns]
+    spoken = language(" ".join(turn.text for turn in turns if turn.role == "user")) or "the person's language"
+    before = [f"Before: {summary}"] if summary else []
+    return Turn("system", SUMMARY.format(language=spoken)), Turn("user", "\n".join([*before, *said]))

@@ -38,7 +38,7 @@ class Manifest:
     kind: str
     licence: str
     seed: int
-    options: Mapping[str, str | int | float | bool]
+    options: Mapping[str, object]
     sources: tuple[File, ...]
     outputs: tuple[File, ...]
     counts: Mapping[str, Mapping[str, int]]
@@ -85,7 +85,7 @@ class Writer:
 @contextmanager
 def writing(out: Path) -> Iterator[Writer]:
     """Files in `out` that appear together at the end, or not at all; an earlier preparation goes first."""
-    _clear(out)
+    clear(out)
     with ExitStack() as stack:
         yield Writer(out, stack)
 
@@ -102,7 +102,7 @@ def made(
     given = asdict(options)
     seed = given.pop("seed")
     counts, left_out = _plain(writer.counts), _plain(writer.left_out)
-    files_read, files_made = _sources(read), writer.written()
+    files_read, files_made = hashed(read), writer.written()
     return Manifest(kind, licence, seed, given, files_read, files_made, counts, left_out, tuple(skipped))
 
 
@@ -120,7 +120,8 @@ def named(raw: Path, paths: Sequence[Path]) -> dict[str, Path]:
     return {path.name if path == raw else path.relative_to(raw).as_posix(): path for path in paths}
 
 
-def _sources(read: Mapping[str, Path]) -> tuple[File, ...]:
+def hashed(read: Mapping[str, Path]) -> tuple[File, ...]:
+    """The files as they are on the disk, by name. Raises DataError for one that cannot be read."""
     try:
         return tuple(
             File(name, path.stat().st_size, files.sha256(path)) for name, path in sorted(read.items())
@@ -134,7 +135,7 @@ def _plain(counts: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, int]]
     return {split: dict(sorted(inner.items())) for split, inner in sorted(counts.items())}
 
 
-def _clear(out: Path) -> None:
+def clear(out: Path) -> None:
     """Remove what an earlier preparation made here, whole or killed; nothing else."""
     known = out / NAME
     try:

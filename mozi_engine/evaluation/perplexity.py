@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from mozi_engine.datasets import shards
 from mozi_engine.errors import DataError
 from mozi_engine.evaluation.bootstrap import Measure
 from mozi_engine.evaluation.report import Table
@@ -22,16 +23,17 @@ CHUNK = 2048  # tokens
 
 
 class Reader(Protocol):
-    """What perplexity asks of a model; `context` is the most tokens it reads at once."""
+    """What perplexity asks of a model: the most tokens it reads at once, and how many it knows."""
 
     context: int
+    vocabulary: int
 
     def tokens(self, text: str) -> list[int]:
         """The text's token ids."""
         ...
 
-    def nats(self, tokens: Sequence[int]) -> float:
-        """The negative log likelihood of all tokens but the first, summed."""
+    def nats(self, tokens: Sequence[int], known: int = 1) -> float:
+        """The negative log likelihood of all tokens after the first `known`, summed."""
         ...
 
 
@@ -71,16 +73,34 @@ def _text(path: Path, number: int, line: bytes) -> str:
     return found
 
 
-def chunks(path: Path, model: Reader, length: int = CHUNK, limit: int = 0) -> list[Chunk]:
-    """The first `limit` chunks of the file, all where it is 0.
+def held_out(corpus: Path) -> Iterator[list[int]]:
+    """The token ids of every held-out document of a folder that `mozi prepare arxiv` wrote.
 
-    Raises DataError where no document is long enough for one, or the model reads no such length.
+    Its tokenizer must be the model's. Raises DataError for another folder.
+    """
+    try:
+        manifest = json.loads((corpus / "manifest.json").read_text("utf-8"))
+        width = int(manifest["options"]["bytes_a_token"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{corpus} is no corpus", hint="give what mozi prepare arxiv wrote") from error
+    for shard in shards.read(corpus / "held_out", width):
+        for number in range(len(shard)):
+            yield shard.document(number).tolist()
+
+
+def chunks(path: Path, model: Reader, length: int = CHUNK, limit: int = 0) -> list[Chunk]:
+    """The first `limit` chunks of a file of texts, or of a corpus's held-out part; all where it is 0.
+
+    Raises DataError where no document is long enough for one, or the model reads no such length or ids.
     """
     if length > model.context:
         raise DataError(f"the model reads {model.context} tokens at once", hint="give a smaller --chunk")
     found: list[Chunk] = []
-    for document, text in enumerate(documents(path), start=1):
-        tokens = model.tokens(text)
+    read = held_out(path) if path.is_dir() else map(model.tokens, documents(path))
+    for document, tokens in enumerate(read, start=1):
+        if max(tokens, default=0) >= model.vocabulary:
+            hint = "prepare it again with the model's own tokenizer"
+            raise DataError(f"{path} has tokens that the model does not know", hint=hint)
         for number in range(len(tokens) // length):
             piece = tuple(tokens[number * length : (number + 1) * length])
             found.append(Chunk(document, number + 1, piece))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -77,10 +77,8 @@ def encoder_of(name: str, threads: int = 0) -> Encoder:
         return Encoder(threads)
     folder = Path(name)
     if not all((folder / file).is_file() for file in ("model.onnx", "tokenizer.json")):
-        known = ", ".join(RETRIEVERS)
-        raise DataError(
-            f"no retriever named {name}", hint=f"{known}, or a folder with an encoder's model.onnx"
-        )
+        hint = f"{', '.join(RETRIEVERS)}, or a folder with an encoder's model.onnx"
+        raise DataError(f"no retriever named {name}", hint=hint)
     return Encoder(threads, folder)
 
 
@@ -94,9 +92,7 @@ def builder(name: str, encoder: Encoder, asking: Embedder | None = None) -> Buil
         if name == "bm25":
             return _words(tuple(passages))
         dense = Dense(passages, embed(paper_id, passages, encoder), asking or encoder)
-        if name != "hybrid":
-            return dense
-        return Hybrid(passages, _words(tuple(passages)), dense)
+        return Hybrid(passages, _words(tuple(passages)), dense) if name == "hybrid" else dense
 
     return build
 

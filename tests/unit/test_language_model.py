@@ -12,6 +12,7 @@ pytest.importorskip("peft")
 from mozi_cli.evaluate import app
 from mozi_engine.errors import DataError, ModelError
 from mozi_engine.evaluation.language_model import LanguageModel
+from mozi_engine.types import Turn
 from tests.tiny_model import save, save_adapter
 from tests.unit.test_qasper import NOTHING
 
@@ -115,3 +116,42 @@ def test_yes_or_no_is_chosen_after_examples(model: Path, tmp_path: Path) -> None
     assert table["scores"][1]["value"] == pytest.approx(2 / 3)
     with pytest.raises(DataError, match="only 2 papers"):
         _eval("yesno", model, test, "--examples", train, "--shots", "3")
+
+
+def test_what_is_known_before_is_not_counted(model: Path) -> None:
+    found = LanguageModel(str(model))
+    before, after = found.tokens("graph nodes data"), found.tokens(" model graph")
+    whole, first = found.nats([*before, *after]), found.nats(before)
+    assert found.nats([*before, *after], known=len(before)) == pytest.approx(whole - first, rel=1e-4)
+    # Of what is longer than the context, the beginning goes.
+    long = before * 60
+    kept = [*long, *after][-found.context :]
+    assert found.nats([*long, *after], known=len(long)) == pytest.approx(
+        found.nats(kept, known=len(kept) - len(after)), rel=1e-4
+    )
+
+
+def test_a_conversation_without_a_template_is_its_turns(model: Path) -> None:
+    found = LanguageModel(str(model))
+    turns = [Turn("user", "graph"), Turn("assistant", "nodes")]
+    assert found.conversation(turns) == found.tokens("graph\nnodes\n")
+
+
+def test_references_are_told_by_a_torch_model(model: Path, adapter: Path, tmp_path: Path) -> None:
+    messages = [{"role": "user", "content": "graph"}, {"role": "assistant", "content": "nodes data"}]
+    data = tmp_path / "sft.jsonl"
+    data.write_text(json.dumps({"id": "d", "messages": messages}), "utf-8")
+    ran = _eval(
+        "dialogues",
+        data,
+        tmp_path / "out",
+        "--score-only",
+        "--perplexity",
+        model,
+        "--adapter",
+        adapter,
+        "--json",
+    )
+    tables = json.loads(ran.stdout)["tables"]
+    assert [table["name"] for table in tables] == ["replies", "base", "adapter"]
+    assert tables[1]["scores"][0]["name"] == "perplexity of the reference"

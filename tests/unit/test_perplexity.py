@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mozi_engine.errors import DataError
@@ -15,6 +16,7 @@ class Even:
     """Finds every one of four letters as likely as the others; reads eight at once."""
 
     context = 8
+    vocabulary = 128
 
     def tokens(self, text: str) -> list[int]:
         return list(map(ord, text))
@@ -43,6 +45,34 @@ def test_perplexity_of_four_even_choices_is_four(tmp_path: Path) -> None:
     (score,) = table.scores()
     assert (score.name, score.value, score.n) == ("perplexity", pytest.approx(4), 3)
     assert table.clusters == {"1.1": "1", "1.2": "1", "2.1": "2"}
+
+
+def _corpus(folder: Path, *documents: str) -> Path:
+    held_out = folder / "held_out"
+    held_out.mkdir(parents=True)
+    tokens = np.array(list(map(ord, "".join(documents))), "<u2")
+    tokens.tofile(held_out / "00000.bin")
+    np.cumsum(list(map(len, documents))).astype("<u8").tofile(held_out / "00000.idx")
+    (folder / "manifest.json").write_text(json.dumps({"options": {"bytes_a_token": 2}}), "utf-8")
+    return folder
+
+
+def test_the_held_out_part_of_a_corpus_is_read(tmp_path: Path) -> None:
+    corpus = _corpus(tmp_path / "corpus", "abcdefgh", "abc", "abcd")
+    text = _jsonl(tmp_path / "x.jsonl", "abcdefgh", "abc", "abcd")
+    assert chunks(corpus, Even(), 4) == chunks(text, Even(), 4)
+
+
+def test_a_corpus_of_another_tokenizer_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="does not know"):
+        chunks(_corpus(tmp_path / "corpus", "abcdéfgh"), Even(), 4)
+
+
+@pytest.mark.parametrize("manifest", ["", "[]", "{}", '{"options": {"bytes_a_token": "x"}}'])
+def test_a_folder_that_is_no_corpus_is_refused(tmp_path: Path, manifest: str) -> None:
+    (tmp_path / "manifest.json").write_text(manifest, "utf-8")
+    with pytest.raises(DataError, match="is no corpus"):
+        chunks(tmp_path, Even(), 4)
 
 
 def test_text_is_read_plain_compressed_or_as_lines(tmp_path: Path) -> None:
