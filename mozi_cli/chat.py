@@ -7,24 +7,27 @@ import os
 import sys
 import time
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import closing, nullcontext
 from dataclasses import replace
 
 import typer
 
-from mozi_cli import console, opening, records, wording
+from mozi_cli import console, keeping, opening, wording
+from mozi_engine import records
 from mozi_engine import settings as user_settings
-from mozi_engine.answering import Answerer, Done, Event
-from mozi_engine.errors import MoziError
+from mozi_engine.answering import Answerer, Event
+from mozi_engine.dialogue import Dialogue, informed
+from mozi_engine.errors import DataError, MoziError
 from mozi_engine.questions import check
-from mozi_engine.reading import RESERVED, BackgroundReading, Reading, beginning, estimated_tokens
+from mozi_engine.reading import RESERVED, Reading, beginning, estimated_tokens, taken_up
+from mozi_engine.recording import recorded
 from mozi_engine.retrieval.dense import Encoder
+from mozi_engine.sessions import Conversation, PaperRef
 from mozi_engine.settings import Settings
 from mozi_engine.types import GenerationSettings, Turn
 
 
 def run(
-    paper: str,
+    paper: str | None,
     asked: Sequence[str],
     settings: Settings,
     decoding: GenerationSettings,
@@ -32,12 +35,20 @@ def run(
     password: str | None,
     as_json: bool,
     whole: bool,
+    resume: str | None = None,
+    private: bool = False,
 ) -> None:
     """Open the paper, load the model beside it, and answer what is asked.
 
-    `whole` answers nothing before the model has read the whole paper.
+    `whole` answers nothing before the model has read the whole paper. `resume` is the conversation that
+    goes on, "" for the last one; `private` keeps nothing of what is said.
     """
     asked = [check(question) for question in asked]
+    in_person = not asked and sys.stdin.isatty()
+    before = _before(resume, in_person=in_person)
+    paper = paper or (keeping.paper_of(before) if before else None)
+    if paper is None:
+        raise typer.BadParameter("name a paper, as in: mozi chat paper.pdf; or go on: mozi chat --resume")
     encoder = Encoder()
     started = time.perf_counter()
     indexed, generator = opening.paper_and_model(paper, settings, encoder, password)
@@ -45,16 +56,16 @@ def run(
     answerer = Answerer(
         indexed.paper, indexed.retriever, generator, encoder.encode, settings.passages, decoding
     )
-    reading = opening.reading(indexed, generator, settings)
+    reading = taken_up(indexed.paper, generator, settings.states_gigabytes)
     if whole and reading:
         opening.read_on(reading, indexed.paper.pages)
     elif whole:  # a server reads the paper with the first question
         text = beginning(indexed.paper, settings.context - RESERVED, estimated_tokens)
         answerer = replace(answerer, beginning=text.turns, abridged=bool(text.left_out))
-    if not asked and sys.stdin.isatty():
-        _converse(answerer, reading)
+    if in_person:
+        _converse(answerer, reading, PaperRef.of(indexed.paper, paper), before, private=private)
     else:
-        _answer_all(asked or _piped(), _informed(answerer, reading), read_ms, as_json=as_json)
+        _answer_all(asked or _piped(), informed(answerer, reading), read_ms, as_json=as_json)
 
 
 def show_evidence(paper: str, question: str, k: int, *, password: str | None, as_json: bool) -> None:
@@ -73,14 +84,6 @@ def _piped() -> Iterator[str]:
     return (line for line in lines if line.strip())
 
 
-def _informed(answerer: Answerer, reading: Reading | None) -> Answerer:
-    """The answerer that knows the whole paper, once the model has read it."""
-    if reading and reading.complete:
-        text = reading.beginning
-        return replace(answerer, beginning=text.turns, abridged=bool(text.left_out))
-    return answerer
-
-
 def _answer_all(asked: Iterable[str], answerer: Answerer, read_ms: float, *, as_json: bool) -> None:
     """Answer questions that have nothing to do with each other."""
     model = answerer.generator.name
@@ -94,51 +97,64 @@ def _answer_all(asked: Iterable[str], answerer: Answerer, read_ms: float, *, as_
             console.show_answer(events, model)
 
 
-def _converse(answerer: Answerer, reading: Reading | None) -> None:
+def _before(resume: str | None, *, in_person: bool) -> Conversation | None:
+    if resume is None:
+        return None
+    if not in_person:
+        raise typer.BadParameter("--resume goes on with a dialogue: on a terminal, without --ask")
+    return keeping.resumed(resume)
+
+
+def _converse(
+    answerer: Answerer,
+    reading: Reading | None,
+    paper: PaperRef,
+    before: Conversation | None,
+    *,
+    private: bool,
+) -> None:
     """A dialogue on the terminal: Ctrl-C stops an answer or drops a line, Ctrl-D leaves.
 
-    Between questions the model reads the paper.
+    Between questions the model reads the paper. What was said before is taken up, and what is said is kept.
     """
     console.note(f"{answerer.paper.title or 'This paper'}\nAsk away. Ctrl-C stops an answer, Ctrl-D leaves.")
-    background = BackgroundReading(reading) if reading else None
-    history: list[Turn] = []
+    if before:
+        console.note(wording.goes_on(before, paper))
+        console.show_exchange(before.exchanges[-1], first=False)
+    session = keeping.session(paper, answerer.generator.name, before)
+    store = keeping.store_for(paper, private=private)
+    dialogue = Dialogue(answerer)
+    if reading:
+        dialogue.read_on(reading)
+    history = before.history("paper") if before else []
     try:
         while (question := console.ask()) is not None:
             if question.strip():
-                events = _taking_turns(_informed(answerer, reading).answer(question, history), background)
+                refusals: list[DataError] = []
+                events = dialogue.ask(question, history)
+                events = recorded(events, store, session, question.strip(), refusals.append)
                 history += _exchange(question, events, answerer.generator.name)
-                if background and not background.reading.complete:
-                    console.note(wording.read_so_far(background, answerer.paper.pages))
+                console.not_kept(refusals)
+                _tell_how_far(dialogue)
     finally:
-        if background:
-            _leave(background)
+        store.close()
+        leave(dialogue)
 
 
-def _leave(background: BackgroundReading) -> None:
+def _tell_how_far(dialogue: Dialogue) -> None:
+    background = dialogue.background
+    if background and not background.reading.complete:
+        console.note(wording.read_so_far(background, dialogue.answerer.paper.pages))
+
+
+def leave(dialogue: Dialogue) -> None:
     """Keep what was read. The model ends its batch first; who cannot wait for that loses the reading."""
-    if not background.reading.complete:
+    if dialogue.background and not dialogue.background.reading.complete:
         console.note("keeping what the model has read…")
     try:
-        background.close()
+        dialogue.close()
     except KeyboardInterrupt:
         os._exit(130)  # an interpreter that is taken down around a working engine may crash
-
-
-def _taking_turns(
-    events: Generator[Event, None, None], background: BackgroundReading | None
-) -> Generator[Event, None, None]:
-    """The events, while the reading is held; waiting for that is part of what the answer took."""
-    asked = time.perf_counter()
-    with background.aside() if background else nullcontext(), closing(events):
-        waited = (time.perf_counter() - asked) * 1000
-        for event in events:
-            yield _later(event, waited) if isinstance(event, Done) else event
-
-
-def _later(done: Done, waited: float) -> Done:
-    timings = done.answer.timings
-    timings = replace(timings, ttft_ms=timings.ttft_ms + waited, total_ms=timings.total_ms + waited)
-    return Done(replace(done.answer, timings=timings))
 
 
 def _exchange(question: str, events: Generator[Event, None, None], model: str) -> list[Turn]:

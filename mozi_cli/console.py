@@ -13,7 +13,8 @@ from rich.text import Text
 
 from mozi_cli import wording
 from mozi_engine.answering import Done, Event, EvidenceFound, Searching, Token
-from mozi_engine.errors import MoziError
+from mozi_engine.errors import DataError, MoziError
+from mozi_engine.sessions import Exchange
 from mozi_engine.types import Answer, Evidence, Prefill
 
 _CONTEXT = 90  # characters of the passage shown on either side of a quotation
@@ -45,6 +46,19 @@ def show_evidence(evidence: Sequence[Evidence]) -> None:
         stdout.print(Padding(Text(item.passage.text), (0, 0, 1, 4)))
 
 
+def show_exchange(exchange: Exchange, *, first: bool) -> None:
+    """Show a question that was asked before, and what came of it."""
+    heading(" ".join(exchange.question.split()), first=first)
+    if exchange.answer and stdout.is_terminal:
+        stdout.print(_answer(exchange.answer))
+    elif exchange.answer:
+        stdout.print(wording.plain(exchange.answer), soft_wrap=True, markup=False)
+    elif exchange.text:
+        stdout.print(Text(exchange.text), soft_wrap=not stdout.is_terminal)
+    if told := wording.ending(exchange):
+        stdout.print(Text(f"({told})", style="dim"), soft_wrap=True)
+
+
 def heading(question: str, *, first: bool) -> None:
     """The question, above its answer."""
     stdout.print(Text(("" if first else "\n") + f"> {question}", style="bold magenta"), soft_wrap=True)
@@ -68,6 +82,12 @@ def ask() -> str | None:
 def note(message: str) -> None:
     """Say something about the session, apart from the answers."""
     stderr.print(Text(message, style="dim"), soft_wrap=True)
+
+
+def not_kept(refusals: Sequence[DataError]) -> None:
+    """Say that an exchange is on the screen only, if the disk refused it."""
+    for error in refusals:
+        note(wording.not_kept(error))
 
 
 def failure(error: MoziError) -> None:

@@ -16,10 +16,10 @@ from mozi_engine.errors import PasswordError
 from mozi_engine.generation import engines
 from mozi_engine.indexing import Indexed, index
 from mozi_engine.paper.source import locate
-from mozi_engine.reading import LEAST, RESERVED, Reading
+from mozi_engine.reading import Reading
 from mozi_engine.retrieval.dense import Encoder
 from mozi_engine.settings import Settings
-from mozi_engine.types import Generator, Progress, Remembering
+from mozi_engine.types import Generator, Progress
 
 T = TypeVar("T")
 
@@ -47,15 +47,6 @@ def fetch_model(settings: Settings) -> None:
     if settings.engine == "llamacpp" and not catalog.ready(spec := catalog.find(settings.model)):
         console.note(wording.fetching(spec))
         progress.show(catalog.pull(spec), resumes=True)
-
-
-def reading(indexed: Indexed, generator: Generator, settings: Settings) -> Reading | None:
-    """What the model remembers of the paper; None where it cannot remember, or its context holds no paper."""
-    if not isinstance(generator, Remembering) or generator.context < RESERVED + LEAST:
-        return None
-    found = Reading(indexed.paper, generator, int(settings.states_gigabytes * 1e9))
-    found.recall()
-    return found
 
 
 def read_on(reading: Reading, pages: int) -> None:

@@ -12,7 +12,7 @@ from mozi_engine import settings as user_settings
 from mozi_engine.errors import DataError, ModelError, PaperError, SettingsError
 from mozi_engine.generation import engines
 from mozi_engine.indexing import Indexed
-from mozi_engine.reading import LEAST, RESERVED
+from mozi_engine.reading import LEAST, RESERVED, taken_up
 from mozi_engine.retrieval.dense import Encoder
 from mozi_engine.settings import Settings
 from mozi_engine.types import Generator
@@ -64,7 +64,7 @@ def _model(settings: Settings) -> Generator:
 
 def _read(indexed: Indexed, reference: str, model: Generator, settings: Settings) -> None:
     name = indexed.paper.title or reference
-    reading = opening.reading(indexed, model, settings)
+    reading = taken_up(indexed.paper, model, settings.states_gigabytes)
     if reading is None:
         hint = f"raise `context` in settings.toml to {RESERVED + LEAST} or more, or free some memory"
         raise ModelError("the model's context is too small to read a paper", hint)

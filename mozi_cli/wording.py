@@ -4,82 +4,30 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from mozi_engine.catalog_file import ModelSpec
 from mozi_engine.files import size
-from mozi_engine.paper.page import spell
-from mozi_engine.reading import BackgroundReading
-from mozi_engine.types import Answer, Citation, Evidence, Passage
+from mozi_engine.quotations import NOT_IN_PAPER as NOT_IN_PAPER
+from mozi_engine.quotations import UNSUPPORTED as UNSUPPORTED
+from mozi_engine.quotations import Quote as Quote
+from mozi_engine.quotations import doubts as doubts
+from mozi_engine.quotations import marked as marked
+from mozi_engine.quotations import quotes as quotes
+from mozi_engine.types import Answer, Evidence, Passage
 
-UNSUPPORTED = "[?]"
-NOT_IN_PAPER = "Not in the paper."
+if TYPE_CHECKING:  # the full screen waits for these words before its first paint
+    from mozi_engine.catalog_file import ModelSpec
+    from mozi_engine.errors import DataError
+    from mozi_engine.reading import BackgroundReading
+    from mozi_engine.sessions import Conversation, Exchange, PaperRef, Session, Summary
 
-
-@dataclass(frozen=True, slots=True)
-class Quote:
-    """The words of the paper behind a citation mark. Numbers count from 1."""
-
-    number: int
-    passage: Passage
-    start: int
-    end: int
-
-    @property
-    def text(self) -> str:
-        """The quotation, to the letter."""
-        return self.passage.text[self.start : self.end]
-
-
-def quotes(answer: Answer) -> tuple[Quote, ...]:
-    """What the answer cites, in the order of its sentences, each place once."""
-    places = _places(answer)
-    return tuple(
-        Quote(number, answer.evidence[evidence].passage, start, end)
-        for number, (evidence, start, end) in enumerate(places, start=1)
-    )
-
-
-def marked(answer: Answer) -> str:
-    """The answer with [1] after each supported sentence, and [?] after each that nothing supports."""
-    places = _places(answer)
-    marks: dict[tuple[int, int], list[str]] = {span: [UNSUPPORTED] for span in answer.uncited}
-    for citation in answer.citations:
-        mark = f"[{places.index(_place(citation)) + 1}]"
-        marks.setdefault(citation.sentence, []).append(mark)
-    text = answer.text
-    for span in sorted(marks, reverse=True):
-        _, end = span
-        text = f"{text[:end]} {''.join(marks[span])}{text[end:]}"
-    return text
-
-
-def _places(answer: Answer) -> list[tuple[int, int, int]]:
-    """Each place that is cited, once, in the order of the answer's sentences."""
-    return list(dict.fromkeys(map(_place, answer.citations)))
-
-
-def _place(citation: Citation) -> tuple[int, int, int]:
-    return citation.evidence, citation.start, citation.end
+NOT_KEPT = "this conversation is not kept"
 
 
 def place(passage: Passage) -> str:
     """Where a passage stands, in a few words: "page 3, 2.1 Node Types (table)"."""
     kind = f" ({passage.kind})" if passage.kind in ("table", "caption", "footnote") else ""
     return f"page {passage.page}" + (f", {passage.section}" if passage.section else "") + kind
-
-
-def doubts(answer: Answer) -> list[str]:
-    """What a careful reader should know about the answer, a line each; none when all is well."""
-    if answer.verdict == "not_in_paper":
-        return []
-    lines = []
-    if answer.uncited:
-        lines.append(f"{UNSUPPORTED} nothing in the evidence says this")
-    if answer.unverified:
-        numbers = ", ".join(answer.text[start:end] for start, end in answer.unverified)
-        lines.append(f"not in the cited passages: {numbers}")
-    return lines
 
 
 def plain(answer: Answer) -> str:
@@ -132,6 +80,8 @@ def summary(seconds: Sequence[float], model: str) -> str:
 
 def not_read(scanned: Sequence[int]) -> str:
     """Which pages are pictures, and what would read them."""
+    from mozi_engine.paper.page import spell
+
     return f"not read: {spell(scanned)} (scans without text); pip install 'rapidocr>=3.9' lets mozi read them"
 
 
@@ -157,3 +107,81 @@ def read_so_far(background: BackgroundReading, pages: int) -> str:
 def remembered(title: str) -> str:
     """That a paper need not be read again."""
     return f"read and remembered: {title}"
+
+
+def about(session: Session) -> str:
+    """What a conversation is about, with whom, since when."""
+    name = session.paper.name if session.paper else "no paper"
+    told = (session.id, f"{session.created.astimezone():%Y-%m-%d %H:%M}", session.model)
+    return f"{name}\n{', '.join(filter(None, told))}"
+
+
+def row(summary: Summary) -> tuple[str, str, str, str, str]:
+    """A conversation in a list: enough of its id, when it was last used, questions, paper, last question."""
+    session = summary.session
+    name = session.paper.name if session.paper else "support" if session.mode == "support" else "no paper"
+    question = " ".join(summary.question.split())
+    return (
+        session.id[:8],
+        f"{session.updated.astimezone():%Y-%m-%d %H:%M}",
+        str(summary.count),
+        name,
+        question,
+    )
+
+
+def ending(exchange: Exchange) -> str:
+    """How an exchange ended that was not answered; "" for one that was."""
+    if exchange.state == "failed":
+        return f"failed: {exchange.detail}"
+    return "" if exchange.state == "answered" else "stopped"
+
+
+def not_kept(error: DataError) -> str:
+    """That an exchange is on the screen only, and why."""
+    return f"not kept: {error.message}" + (f" ({error.hint})" if error.hint else "")
+
+
+def goes_on(conversation: Conversation, paper: PaperRef) -> str:
+    """That a conversation goes on, and whether its paper is still the same."""
+    count = len(conversation.exchanges)
+    told = f"going on after {count} question" + "s" * (count != 1)
+    before = conversation.session.paper
+    same = before is None or before.id == paper.id
+    return told if same else f"{told}; the paper has changed since"
+
+
+# What the full screen says of a question on its way, and before the first one
+
+WAITING_FOR_PAPER = "answered as soon as the paper is read"
+WAITING_FOR_MODEL = "answered as soon as the model is there"
+WAITING_FOR_ANSWER = "answered after the question before it"
+SEARCHING = "searching"
+LISTENING = "listening"
+STOPPING = "stopping"
+
+
+def searching_for(query: str) -> str:
+    """What is searched for, where that is not the question itself."""
+    return f"searching for: {query}"
+
+
+def prompt_read(done: int, total: int) -> str:
+    """How far the model is with the prompt; of a model that is still loading, nothing is known."""
+    return f"reading, {done * 100 // total}%" if total else WAITING_FOR_MODEL
+
+
+def opening(reference: str) -> str:
+    """What is being opened."""
+    return f"Opening {reference}. You can ask already."
+
+
+def opened(title: str) -> str:
+    """What a conversation begins with."""
+    return f"{title}\n\nAsk away: each answer shows where in the paper it stands."
+
+
+def reference(quote: Quote, title: str) -> str:
+    """A quotation with where it stands, to be pasted into a text of one's own."""
+    section = f", {quote.passage.section}" if quote.passage.section else ""
+    return f"“{quote.text}” ({title}, p. {quote.page}{section})"

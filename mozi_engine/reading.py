@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from mozi_engine import prompts, states
 from mozi_engine.errors import ModelError, MoziError
+from mozi_engine.types import Generator as Model
 from mozi_engine.types import Paper, Paragraph, Prefill, Remembering, Turn
 
 RESERVED = 3072  # tokens of the context kept free for the conversation, single passages and the answer
@@ -179,6 +180,18 @@ class Reading:
             self._name, self._model.save, self.reached.done, self.reached.total, self._limit
         ):
             self._kept = self.reached.done
+
+
+def taken_up(paper: Paper, model: Model, gigabytes: float) -> Reading | None:
+    """What the model remembers of the paper; None where it cannot remember, or its context holds no paper.
+
+    `gigabytes` is what the states on the disk may take.
+    """
+    if not isinstance(model, Remembering) or model.context < RESERVED + LEAST:
+        return None
+    reading = Reading(paper, model, int(gigabytes * 1e9))
+    reading.recall()
+    return reading
 
 
 class BackgroundReading:

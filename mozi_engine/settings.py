@@ -7,7 +7,7 @@ import math
 import os
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from mozi_engine.files import config_dir
 
 ENGINES = ("llamacpp", "remote")
 _MAY_BE_ZERO = ("threads", "states_gigabytes")
+_KEYS = "keys."
 _LOCALE = re.compile(r"([A-Za-z]{2,3}[-_](?:[A-Za-z]{4}[-_])?)?[A-Za-z]{2}(\.[\w-]+)?(@\w+)?|")
 
 
@@ -35,27 +36,69 @@ class Settings:
     pdf_gigabytes: float = 3.0  # memory limit for reading one paper
     download_megabytes: int = 200  # largest PDF that is fetched from a URL
     locale: str = ""  # whose helplines are named: a country (CN) or en-GB, zh_TW; "": as the environment says
+    theme: str = "mozi-dark"  # the colours of the full screen
+    keys: tuple[tuple[str, str], ...] = ()  # action, its keys: of the table [keys], in the file only
+
+
+_KINDS = {field.name: type(field.default) for field in fields(Settings) if field.name != "keys"}
 
 
 def load(path: Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:
     """Read the settings file (`config_dir()/settings.toml`, which need not exist) and the environment.
 
-    Raises SettingsError on an unknown key, a wrong type or a file that is not TOML.
+    Raises SettingsError, with the line, on an unknown key, a wrong type or a file that is not TOML. What
+    the actions and keys of [keys] may be called is the screen's to say.
     """
-    path = path or config_dir() / "settings.toml"
-    environ = os.environ if environ is None else environ
-    values = _read(path)
-    kinds = {field.name: type(field.default) for field in fields(Settings)}
-    for name, value in values.items():
-        if name not in kinds:
-            raise _unknown(path, name, kinds)
-        _check(f"{path}: {name}", name, value, kinds[name])
-    for name, kind in kinds.items():
+    in_file = _from_file(path or _file())
+    in_environment = _from_environment(os.environ if environ is None else environ)
+    return Settings(**in_file | in_environment)
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    keys: dict[str, str] = {}
+    for name, value in _flat(_read(path)).items():
+        try:
+            _check(name, name, value, str if name.startswith(_KEYS) else _kind(name))
+        except SettingsError as error:
+            raise SettingsError(f"{place(name, path)}: {error.message}", hint=error.hint) from error
+        if name.startswith(_KEYS):
+            keys[name.removeprefix(_KEYS)] = value
+        else:
+            values[name] = value
+    return values | {"keys": tuple(keys.items())}
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name, kind in _KINDS.items():
         variable = f"MOZI_{name.upper()}"
         if text := environ.get(variable):
             values[name] = _from_text(variable, text, kind)
             _check(variable, name, values[name], kind)
-    return Settings(**values)
+    return values
+
+
+def place(name: str, path: Path | None = None) -> str:
+    """Where in the settings file a key is set, for a message: "…/settings.toml, line 7".
+
+    `name` is the key with its tables' names and dots before it: "keys.open".
+    """
+    path = path or _file()
+    lines = path.read_text("utf-8").split("\n")
+    for number in range(1, len(lines) + 1):
+        # The first so many lines that hold it, since TOML's reader tells no places.
+        try:
+            given = _flat(tomllib.loads("\n".join(lines[:number])))
+        except tomllib.TOMLDecodeError:
+            continue  # in the middle of a value
+        if name in given:
+            return f"{path}, line {number}"
+    return str(path)
+
+
+def _file() -> Path:
+    return config_dir() / "settings.toml"
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -67,6 +110,14 @@ def _read(path: Path) -> dict[str, Any]:
         raise SettingsError(f"{path}: {error}", hint="correct the file, or move it away") from error
 
 
+def _flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Tables in tables as one, with dots: `next` in [keys.page] is "keys.page.next"."""
+    flat: dict[str, Any] = {}
+    for name, value in table.items():
+        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
+    return flat
+
+
 def _from_text(variable: str, text: str, kind: type) -> Any:
     try:
         return kind(text)
@@ -74,24 +125,27 @@ def _from_text(variable: str, text: str, kind: type) -> Any:
         raise SettingsError(f"{variable}={text!r} is not {_a(kind)}", hint=f"give {_a(kind)}") from error
 
 
-def _unknown(path: Path, name: str, known: Iterable[str]) -> SettingsError:
-    close = difflib.get_close_matches(name, known, n=1)
-    meant = f"did you mean {close[0]!r}?" if close else f"known keys: {', '.join(known)}"
-    return SettingsError(f"{path}: unknown key {name!r}", hint=meant)
+def _kind(name: str) -> type:
+    if name in _KINDS:
+        return _KINDS[name]
+    close = difflib.get_close_matches(name, _KINDS, n=1)
+    known = f"known keys: {', '.join(_KINDS)}, and the table [keys]"
+    meant = f"did you mean {close[0]!r}?" if close else known
+    raise SettingsError(f"unknown key {name!r}", hint=meant)
 
 
-def _check(place: str, name: str, value: Any, kind: type) -> None:
-    """Raise SettingsError unless the value will do; `place` is where it was given."""
+def _check(shown: str, name: str, value: Any, kind: type) -> None:
+    """Raise SettingsError unless the value will do; `shown` is what the person called it."""
     if not (type(value) is kind or (kind is float and type(value) is int)):
-        raise SettingsError(f"{place} = {value!r} is not {_a(kind)}", hint=f"give {_a(kind)}")
+        raise SettingsError(f"{shown} = {value!r} is not {_a(kind)}", hint=f"give {_a(kind)}")
     if name == "engine" and value not in ENGINES:
-        raise SettingsError(f"{place} = {value!r}", hint=f"one of {', '.join(ENGINES)}")
+        raise SettingsError(f"{shown} = {value!r}", hint=f"one of {', '.join(ENGINES)}")
     if name == "locale" and not _LOCALE.fullmatch(str(value)):
-        raise SettingsError(f"{place} = {value!r}", hint="a country such as CN, or a locale such as en-GB")
+        raise SettingsError(f"{shown} = {value!r}", hint="a country such as CN, or a locale such as en-GB")
     zero = name in _MAY_BE_ZERO
     if isinstance(value, int | float) and not (0 < value < math.inf or (zero and value == 0)):
         hint = "give zero or more" if zero else "give more than zero"
-        raise SettingsError(f"{place} = {value!r} is out of range", hint=hint)
+        raise SettingsError(f"{shown} = {value!r} is out of range", hint=hint)
 
 
 def _a(kind: type) -> str:

@@ -34,6 +34,11 @@ class Terminal:
         """Press Ctrl-C."""
         self.type("\x03")
 
+    def kill(self) -> None:
+        """End it as a closed window or the kernel may: it is asked nothing, and told nothing."""
+        self._process.kill()
+        self._process.wait()
+
     def until(self, text: str, seconds: float = 60) -> str:
         """Wait until this has been shown; everything since the last wait, without control codes."""
         end = time.monotonic() + seconds

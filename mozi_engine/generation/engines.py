@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
+import sys
+from typing import TYPE_CHECKING
 
 import psutil
 
-from mozi_engine import catalog, files, gguf, states
+from mozi_engine import catalog, files, gguf, prompts, states
 from mozi_engine.catalog import ModelSpec
 from mozi_engine.errors import ModelError, SettingsError
 from mozi_engine.settings import Settings
 from mozi_engine.types import Generator
+
+if TYPE_CHECKING:
+    from mozi_engine.generation.llamacpp import LlamaCpp
 
 _LEAST = 2048  # tokens of context: a few passages, a question and its answer
 
@@ -31,7 +36,7 @@ def load(settings: Settings) -> Generator:
 
     path = catalog.path(spec)
     free = psutil.virtual_memory().available - path.stat().st_size
-    return LlamaCpp(
+    model = LlamaCpp(
         path,
         name=spec.name,
         digest=digest(spec),
@@ -39,6 +44,34 @@ def load(settings: Settings) -> Generator:
         threads=settings.threads,
         states=states.folder(),
     )
+    _instruct(model, int(settings.states_gigabytes * 1e9))
+    return model
+
+
+def _instruct(model: LlamaCpp, limit: int) -> None:
+    """Have the model know the instructions that questions about passages begin with: read once, remembered.
+
+    It is seconds of a first question, which are spent here while the paper is being opened.
+    """
+    name = states.key(model.identity, prompts.PAPER)
+    if states.find(name):
+        try:
+            model.restore_instructions(states.file(name).name)
+        except ModelError:
+            states.remove(name)
+        else:
+            return
+    read = model.instruct(prompts.PAPER)
+    states.keep(name, model.save_instructions, read.done, read.total, limit)
+
+
+def load_apart(settings: Settings) -> Generator:
+    """The same, but a local model in a process of its own, so that other threads go on while it loads."""
+    if settings.engine == "remote" or sys.platform == "win32":
+        return load(settings)
+    from mozi_engine.generation.apart import Apart
+
+    return Apart(settings)
 
 
 def affordable(context: int, token_bytes: int, free_bytes: int) -> int:

@@ -93,20 +93,42 @@ class LlamaCpp:
     def read(self, beginning: Sequence[Turn], held: Callable[[], bool]) -> Generator[Prefill, None, None]:
         """Read the beginning of prompts to come, BATCH tokens at a time."""
         self._beginning = tuple(beginning)
+        return self._read(beginning, _PAPER, held)
+
+    def save(self, name: str) -> None:
+        """Write the state after what was read to `states/name`."""
+        self._slot(_PAPER, "save", name)
+
+    def restore(self, name: str, beginning: Sequence[Turn]) -> None:
+        """Take up `states/name`, written after reading `beginning` or a part of it."""
+        self._slot(_PAPER, "restore", name)
+        self._beginning = tuple(beginning)
+
+    def instruct(self, instructions: str) -> Prefill:
+        """Read what prompts about single passages begin with. Saved and restored by the next two."""
+        beginning = (Turn("system", instructions), Turn("user", ""))
+        *_, last = self._read(beginning, _PASSAGES)
+        return last
+
+    def save_instructions(self, name: str) -> None:
+        """Write the state after `instruct` to `states/name`."""
+        self._slot(_PASSAGES, "save", name)
+
+    def restore_instructions(self, name: str) -> None:
+        """Take up `states/name`, written after `instruct`."""
+        self._slot(_PASSAGES, "restore", name)
+
+    def _read(
+        self, beginning: Sequence[Turn], slot: int, held: Callable[[], bool] = lambda: False
+    ) -> Generator[Prefill, None, None]:
         request = {"prompt": self._render(beginning), "n_predict": 0}
-        with closing(_events(self._server.handle_completions, request, _PAPER, held)) as events:
+        with closing(_events(self._server.handle_completions, request, slot, held)) as events:
             for event in events:
                 if isinstance(event, Prefill):
                     yield event
 
-    def save(self, name: str) -> None:
-        """Write the state after what was read to `states/name`."""
-        self._post(f"/slots/{_PAPER}?action=save", {"filename": name})
-
-    def restore(self, name: str, beginning: Sequence[Turn]) -> None:
-        """Take up `states/name`, written after reading `beginning` or a part of it."""
-        self._post(f"/slots/{_PAPER}?action=restore", {"filename": name})
-        self._beginning = tuple(beginning)
+    def _slot(self, slot: int, action: str, name: str) -> None:
+        self._post(f"/slots/{slot}?action={action}", {"filename": name})
 
     def _render(self, beginning: Sequence[Turn]) -> str:
         """The prompt's text as far as all prompts that begin so share it."""

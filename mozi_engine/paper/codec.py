@@ -47,22 +47,28 @@ def decode(text: str | bytes) -> Paper:
         raise ValueError(f"not a paper: {error!r}") from error
 
 
-def _row(paragraph: Paragraph) -> list[Any]:
+def words_as_numbers(words: Iterable[Word]) -> list[int]:
+    """Seven numbers a word: start, end, page, and the box in hundredths of a point."""
     flat: list[int] = []
-    for word in paragraph.words:
+    for word in words:
         box = word.box
         flat += (word.start, word.end, box.page)
         flat += (round(value * 100) for value in (box.x0, box.y0, box.x1, box.y1))
-    return [paragraph.text, paragraph.kind, flat]
+    return flat
 
 
-def _paragraphs(rows: Iterable[Any]) -> tuple[Paragraph, ...]:
-    return tuple(Paragraph(text, kind, _words(flat)) for text, kind, flat in rows)
-
-
-def _words(flat: list[int]) -> tuple[Word, ...]:
+def words_from_numbers(flat: Iterable[int]) -> tuple[Word, ...]:
+    """The words of `words_as_numbers`. Raises ValueError when there are not seven numbers a word."""
     numbers = iter(flat)
     return tuple(
         Word(start, end, Box(page, x0 / 100, y0 / 100, x1 / 100, y1 / 100))
         for start, end, page, x0, y0, x1, y1 in zip(*[numbers] * 7, strict=True)
     )
+
+
+def _row(paragraph: Paragraph) -> list[Any]:
+    return [paragraph.text, paragraph.kind, words_as_numbers(paragraph.words)]
+
+
+def _paragraphs(rows: Iterable[Any]) -> tuple[Paragraph, ...]:
+    return tuple(Paragraph(text, kind, words_from_numbers(flat)) for text, kind, flat in rows)

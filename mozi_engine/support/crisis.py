@@ -14,6 +14,8 @@ from functools import cache
 from importlib.resources import files as package_files
 from typing import Literal
 
+from mozi_engine.support import classifier
+
 About = Literal["self", "other", "loss", "past"]
 
 _TRADITIONAL = str.maketrans(
@@ -53,7 +55,14 @@ class _Rules:
 
 def screen(text: str) -> Risk | None:
     """The risk in one message, or None."""
-    return _ruled(_unexcused(plain(text)))
+    text = unexcused(plain(text))
+    if risk := ruled(text):
+        return risk
+    if not classifier.alarms(text):
+        return None
+    concepts = classifier.concepts_of(text)
+    about: About = "other" if "somebody" in concepts and "i" not in concepts else "self"
+    return Risk(about, "the whole of the message", "")
 
 
 def plain(text: str) -> str:
@@ -63,7 +72,7 @@ def plain(text: str) -> str:
     return " ".join(text.split())
 
 
-def _unexcused(text: str) -> str:
+def unexcused(text: str) -> str:
     """The text without turns of phrase, and without quotations where it speaks of a work."""
     rules = _rules()
     if rules.work.search(_QUOTED.sub(" ", text)):
@@ -73,7 +82,8 @@ def _unexcused(text: str) -> str:
     return text
 
 
-def _ruled(text: str) -> Risk | None:
+def ruled(text: str) -> Risk | None:
+    """What the rules alone say of a text that is `plain` and `unexcused`."""
     for sign in _rules().signs:
         for pattern in sign.patterns:
             if found := pattern.search(text):

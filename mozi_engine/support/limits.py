@@ -44,6 +44,9 @@ _FORBIDDEN = re.compile(
     r"|\bi(?:'ve| have) (?:also |been (?:there|through)|felt|experienced|gone through)|"
     r"\bwhen i was\b|\bi went through\b"
     r"|\bi(?: too| also)? (?:once )?(?:felt|had) (?:the same|this too|similar)"
+    # speaking as if it were the person
+    r"|^i(?:'m| am)? (?:feel(?:ing)?|should|need|must|was|got|want)\b|\bmy (?:paper|supervisor|advisor|baseline|thesis)\b"
+    r"|^我(?:(?:感到|感觉|觉得)(?!.{0,6}你)|应该|必须|需要|真的很|很(?!(?:理解|能理解|明白|抱歉|遗憾|高兴|难过听到)))"
     r"|你(?:可能|应该|也许|大概|这是|有|得了|患有|患上)?(?:是|有|得了?|患(?:有|上|"
     r"了)?)?(?:了)?(?:中度|重度|轻度)?(?:抑郁症|焦虑症|双相|强迫症|心理疾病|精神疾病|心理障碍|"
     r"抑郁障碍)"

@@ -30,12 +30,16 @@ def run_to_the_end(*arguments: object) -> set[str]:
     )
 
 
-@pytest.mark.parametrize("module", ["mozi_cli.main", "mozi_cli.models", "mozi_cli.doctor"])
+@pytest.mark.parametrize(
+    "module", ["mozi_cli.main", "mozi_cli.models", "mozi_cli.doctor", "mozi_cli.sessions"]
+)
 def test_the_commands_are_told_apart_without_anything_heavy(module: str) -> None:
     assert not imported(f"import {module}") & HEAVY
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["chat", "--help"], ["--version"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["chat", "--help"], ["sessions", "list", "--help"], ["--version"]]
+)
 def test_help_loads_nothing_that_computes(arguments: list[str]) -> None:
     # Typer draws the help with Rich, if it is there.
     assert not run_to_the_end(*arguments) & (HEAVY - {"rich"})
@@ -70,3 +74,7 @@ def test_evidence_of_a_paper_that_was_read_before_needs_no_engine(example_read: 
     modules = run_to_the_end("evidence", example_read, "How many authors are there?")
     assert "onnxruntime" in modules
     assert not modules & {"pymupdf", "xllamacpp", "httpx", "textual"}
+
+
+def test_a_list_of_conversations_loads_no_model_and_no_pdf() -> None:
+    assert not run_to_the_end("sessions", "list") & (HEAVY - {"rich", "numpy"})

@@ -8,8 +8,10 @@ from typing import Any, cast
 
 import pytest
 
+from mozi_engine import states
 from mozi_engine.errors import ModelError
 from mozi_engine.generation import engines
+from mozi_engine.prompts import PAPER
 from mozi_engine.settings import Settings
 from mozi_engine.types import GenerationSettings, Generator, Prefill, Turn, Usage
 
@@ -54,6 +56,19 @@ def test_what_the_prompt_before_had_in_common_is_not_read_again(model: Generator
     (cached,) = {event.cached for event in events if isinstance(event, Prefill)}
     assert 0 < cached < next(event.total for event in events if isinstance(event, Prefill))
     assert "Rome" in "".join(event for event in events if isinstance(event, str))
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_the_instructions_are_known_before_the_first_question(
+    model: Generator, model_home: Path, monkeypatch: pytest.MonkeyPatch, damaged: bool
+) -> None:
+    monkeypatch.setenv("MOZI_HOME", str(model_home))
+    if damaged:
+        for state in states.folder().glob("*.state"):
+            state.write_bytes(state.read_bytes()[:-1])
+    first = next(stream(engines.load(Settings(context=512)), (Turn("system", PAPER), Turn("user", "Why?"))))
+    assert isinstance(first, Prefill)
+    assert first.total - first.cached < 16
 
 
 def test_closing_the_stream_stops_it_and_the_next_question_is_answered(model: Generator) -> None:

@@ -11,7 +11,7 @@ from threading import Thread
 import pytest
 
 from mozi_engine.errors import PaperError, SettingsError
-from mozi_engine.paper.source import locate
+from mozi_engine.paper.source import address, locate
 from mozi_engine.types import Progress
 
 PDF = b"%PDF-1.5\n" + b"x" * 300_000
@@ -28,7 +28,7 @@ class Site(BaseHTTPRequestHandler):
             self.send_response(302)
             self.send_header("Location", "/paper.pdf")
             self.end_headers()
-        elif self.path in ("/paper.pdf", "/pdf/1805.02262", "/pdf/cs/0112017", "/pdf/1805.02262v2"):
+        elif self.path == "/paper.pdf" or self.path.startswith("/pdf/"):
             self._send(PDF)
         elif self.path == "/streamed":
             self._send(PDF, length=False)
@@ -109,14 +109,15 @@ def test_progress_counts_bytes_up_to_the_length(site: str) -> None:
     assert {step.unit for step in steps} == {"bytes"}
 
 
-@pytest.mark.parametrize("name", ["1805.02262", "1805.02262v2", "cs/0112017"])
+@pytest.mark.parametrize("name", ["1805.02262", "1805.02262v2", "1312.6114", "cs/0112017"])
 def test_arxiv_by_id(site: str, name: str) -> None:
     assert fetch(f"arxiv:{name}", arxiv=f"{site}/pdf/").read_bytes() == PDF
     assert Site.asked == [f"/pdf/{name}"]
 
 
 @pytest.mark.parametrize(
-    "reference", ["arxiv:", "arxiv:hello", "arxiv:../etc", "ftp://a.org/b.pdf", "file:///a"]
+    "reference",
+    ["arxiv:", "arxiv:hello", "arxiv:1805.0226", "arxiv:../etc", "ftp://a.org/b.pdf", "file:///a"],
 )
 def test_references_that_cannot_be_are_refused_without_a_network(reference: str, home: Path) -> None:
     assert fails(reference, home)
@@ -153,3 +154,30 @@ def test_a_proxy_that_is_none_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_no_network(home: Path) -> None:
     assert "cannot fetch" in fails("http://127.0.0.1:9/paper.pdf", home)
+
+
+@pytest.mark.parametrize(
+    ("reference", "url"),
+    [
+        ("arxiv:1805.02262", "https://arxiv.org/pdf/1805.02262"),
+        ("1805.02262v2", "https://arxiv.org/pdf/1805.02262v2"),
+        ("https://arxiv.org/abs/1805.02262", "https://arxiv.org/pdf/1805.02262"),
+        ("http://export.arxiv.org/abs/cs/0112017v1/", "https://arxiv.org/pdf/cs/0112017v1"),
+        ("https://arxiv.org/pdf/1805.02262", "https://arxiv.org/pdf/1805.02262"),
+        (" https://example.org/abs/1805.02262 ", "https://example.org/abs/1805.02262"),
+        ("paper.pdf", None),
+        ("1805.022622", None),
+        ("cs/0112017.pdf", None),
+    ],
+)
+def test_what_a_reference_means(reference: str, url: str | None) -> None:
+    assert address(reference) == url
+
+
+def test_a_file_that_is_called_like_an_arxiv_id_is_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "1805.02262").write_bytes(PDF)
+    assert address("1805.02262") is None
+    assert fetch("1805.02262") == Path("1805.02262")

@@ -1,6 +1,7 @@
 import json
 
-from mozi_cli import records, wording
+from mozi_cli import wording
+from mozi_engine import records
 from mozi_engine.catalog_file import ModelSpec
 from mozi_engine.types import Answer, Citation, Evidence, Timings
 from tests.conftest import passage

@@ -1,0 +1,1 @@
+"""The full screen: widgets that show, and know nothing of the engine."""
