@@ -41,7 +41,7 @@ from mozi_engine.types import Evidence, Passage
 
 USES = {  # which of the features are learned from
     "learned weights": range(len(scoring.NAMES)),
-    "learned weights, no sections": range(9),
+    "learned weights, no sections": range(8),
     "learned weights, words and cosines only": range(6),
 }
 EACH = 4  # strangers' questions a paper
@@ -106,7 +106,7 @@ def _asked(paper: QasperPaper, encoder: Encoder, cut: Cut, wording: Callable[[st
     for question, vector in zip(paper.questions, questions, strict=True):
         cosines = np.full(len(paper.passages), -1.0)
         np.maximum.at(cosines, owners, vectors @ vector)
-        rows = scoring.features(question.text, paper.passages, words.scores(question.text), cosines)
+        rows = scoring.features(paper.passages, words.scores(question.text), cosines)
         evidence = tuple(passage.text in question.evidence for passage in paper.passages)
         coverage = words.coverage(question.text)
         yield Asked(paper.id, question.text, rows, cosines, coverage, evidence, any(evidence))

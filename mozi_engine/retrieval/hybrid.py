@@ -25,7 +25,7 @@ class Hybrid:
         if not self._passages or not query.strip():
             return []
         cosines = self._dense.scores(query).astype(np.float64)
-        rows = scoring.features(query, self._passages, self._words.scores(query), cosines)
+        rows = scoring.features(self._passages, self._words.scores(query), cosines)
         chances = scoring.shipped().chances(rows, cosines, self._words.coverage(query))
         best = np.argsort(-chances, kind="stable")[:k]
         return [

@@ -32,12 +32,6 @@ _SECTIONS = {
     "method": r"method|model|approach|architect|system|framework|network|algorithm|方法|模型",
 }
 _PATTERNS = {name: re.compile(pattern, re.IGNORECASE) for name, pattern in _SECTIONS.items()}
-_QUANTITY = re.compile(
-    r"\bhow (?:many|much|large|big|long|often|well|accurate|fast)\b"
-    r"|\b(?:size|number|percent\w*|score|accuracy|f1)\b|多少|多大|几[个种]",
-    re.IGNORECASE,
-)
-_NUMBER = re.compile(r"(?<![\w.])\d")  # not the number in BIBREF12
 NAMES = (
     "words",
     "words, spread",
@@ -47,18 +41,16 @@ NAMES = (
     "cosine, 1/rank",
     "length",
     "place",
-    "number",
     *(f"section {name}" for name in _SECTIONS),
 )
 SIGNS = ("first chance", "best cosine", "best coverage", "mean coverage")
 
 
-def features(question: str, passages: Sequence[Passage], words: Floats, cosines: Floats) -> Floats:
+def features(passages: Sequence[Passage], words: Floats, cosines: Floats) -> Floats:
     """One row a passage, one column for each of NAMES; `words` are BM25's scores, both in passage order.
 
     Scores are told three ways: as they are (BM25's as a share of the best), in standard deviations from the
-    paper's mean, and by rank. Length is ln(1 + words / 100); place runs from 0, the first passage, to 1;
-    number is 1 for a passage with a number when the question asks for one.
+    paper's mean, and by rank. Length is ln(1 + words / 100); place runs from 0, the first passage, to 1.
     """
     if not passages:
         return np.zeros((0, len(NAMES)))
@@ -67,10 +59,8 @@ def features(question: str, passages: Sequence[Passage], words: Floats, cosines:
     places = np.arange(len(passages)) / max(1, len(passages) - 1)
     sections = [section(passage.section) for passage in passages]
     kinds = [np.array([name == each for each in sections], float) for name in _SECTIONS]
-    numbers = np.array([float(bool(_NUMBER.search(passage.text))) for passage in passages])
-    asked = float(bool(_QUANTITY.search(question)))
     columns = [words / best, _spread(words), _by_rank(words), cosines, _spread(cosines), _by_rank(cosines)]
-    return np.stack([*columns, lengths, places, numbers * asked, *kinds], axis=1)
+    return np.stack([*columns, lengths, places, *kinds], axis=1)
 
 
 def section(title: str) -> str:

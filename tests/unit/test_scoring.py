@@ -35,19 +35,19 @@ def test_a_title_says_which_part_of_the_paper_it_heads(title: str, part: str) ->
 def test_features_are_finite_one_row_a_passage(scores: list[tuple[float, float]]) -> None:
     words, cosines = np.array(scores).T
     passages = [passage("some words", i) for i in range(len(scores))]
-    rows = scoring.features("how many", passages, words, cosines)
+    rows = scoring.features(passages, words, cosines)
     assert rows.shape == (len(scores), len(scoring.NAMES))
     assert np.isfinite(rows).all()
 
 
 def test_no_passages_have_no_rows() -> None:
-    assert scoring.features("", [], np.zeros(0), np.zeros(0)).shape == (0, len(scoring.NAMES))
+    assert scoring.features([], np.zeros(0), np.zeros(0)).shape == (0, len(scoring.NAMES))
 
 
 def chances(words: list[float], cosines: list[float], coverage: list[float]) -> NDArray[np.float64]:
     passages = [passage("some words", i) for i in range(len(words))]
     near = np.array(cosines)
-    rows = scoring.features("how many", passages, np.array(words), near)
+    rows = scoring.features(passages, np.array(words), near)
     return scoring.shipped().chances(rows, near, np.array(coverage))
 
 

@@ -19,7 +19,7 @@ def asked(number: int, *, answered: bool = True) -> Asked:
     if answered:
         cosines[gold] = 0.8
     passages = [passage("some words", i) for i in range(8)]
-    rows = scoring.features("what", passages, drawn.uniform(0, 5, 8), cosines)
+    rows = scoring.features(passages, drawn.uniform(0, 5, 8), cosines)
     evidence = tuple(answered and i == gold for i in range(8))
     return Asked(f"paper {number // 2}", f"question {number}", rows, cosines, cosines, evidence, answered)
 
