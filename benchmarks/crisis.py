@@ -93,9 +93,7 @@ def train(options: argparse.Namespace) -> None:
     weights = {name: slope * fitted.weights[place] for name, place in fitted.names.items()}
     lines += [f"{name}\t{w:.3f}" for name, w in sorted(weights.items()) if abs(w) >= 0.02]
     WEIGHTS.write_text("\n".join(lines) + "\n", "utf-8")
-    print(
-        f"{len(lines) - 3} weights, threshold {threshold:.2f}, {len(messages)} messages, {len(extra)} of SMILE"
-    )
+    print(f"{len(lines) - 3} weights, threshold {threshold:.2f}")
 
 
 def read(path: Path) -> list[Message]:
@@ -253,14 +251,12 @@ def real_chinese(path: Path) -> None:
     counts: dict[str, list[bool]] = {"risk": [], "unclear": [], "none": []}
     for dialogue, turn, text in clients(path):
         counts[labels.get((dialogue, turn), "none")].append(crisis.screen(text) is not None)
-    print(
-        "\n## Real messages (SMILE, Chinese)\n\n| label | messages | alarms | share | 95% interval |\n|---|---|---|---|---|"
-    )
+    print("\n## Real messages (SMILE, Chinese)\n")
+    print("| label | messages | alarms | share | 95% interval |\n|---|---|---|---|---|")
     for label, found in counts.items():
         low, high = wilson(sum(found), len(found))
-        print(
-            f"| {label} | {len(found)} | {sum(found)} | {sum(found) / max(len(found), 1):.3f} | {low:.3f}-{high:.3f} |"
-        )
+        share = sum(found) / max(len(found), 1)
+        print(f"| {label} | {len(found)} | {sum(found)} | {share:.3f} | {low:.3f}-{high:.3f} |")
 
 
 if __name__ == "__main__":

@@ -89,14 +89,20 @@ def dialogues(
     seed: SeedOption = 0,
     tolerance: ToleranceOption = 0.01,
 ) -> None:
-    """Support dialogues: screened for crisis (flagged ones are set apart), split into train and test."""
+    """Support dialogues: those that the crisis rules flag set apart, the others split into train and test."""
     from mozi_engine.datasets import dialogues as engine
     from mozi_engine.support import crisis
 
     if form not in (None, *engine.FORMS):
         raise typer.BadParameter(f"{form}: one of {', '.join(engine.FORMS)}")
     options = engine.Options(form or "", held_out, licence, seed, tolerance)
-    _show(engine.prepare(raw, out, lambda text: crisis.screen(text) is not None, options), out)
+
+    def flagged(text: str) -> bool:
+        """By a rule: the classifier was made for what a person says, not for both sides of a dialogue."""
+        risk = crisis.screen(text)
+        return risk is not None and bool(risk.words)
+
+    _show(engine.prepare(raw, out, flagged, options), out)
 
 
 @app.command(epilog="Example: mozi prepare sft data/mix --mix qasper=data/qasper,dolly=data/dolly --seed 1")

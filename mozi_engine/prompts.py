@@ -120,25 +120,44 @@ def _yes_no(evidence: str, question: str, answer: str) -> str:
 # In the person's own language: a small model answers in the language it reads.
 SUPPORT = {
     "Chinese": (
-        "你在陪一位科研人员聊天：论文被拒、实验失败、导师、毕业、经费、署名，这些你都懂。"
-        "你对对方说话，称对方为“你”。像朋友发消息一样，口语，两三句，不超过80字。"
-        "先说出对方的感受，再最多问一个小问题，或给一个小建议。"
-        "不列清单，不讲道理，不下诊断，不作保证。你是程序，没有自己的经历。\n\n"
-        "例一\n对方：改了三个月的稿子，一句话就拒了。\n你：三个月换来一句话，换谁都憋屈。"
-        "最让你过不去的是哪一句？\n"
-        "例二\n对方：组会上又被说了，不想去了。\n你：当着大家的面被说，挺难堪的吧。今晚先别想这事了，行吗？"
+        "你陪科研人员聊天：论文被拒、实验失败、导师、毕业、经费、署名，这些你都懂。"
+        "你对对方说话，称“你”，像朋友发消息一样，口语，两三句，不超过80字。"
+        "先说出对方的感受，再最多问一个小问题，或给一个小建议。不列清单，不讲道理，不下诊断，"
+        "不作保证。你是程序，没有自己的经历。前两段是和别人的对话，只作示范。"
     ),
     "": (
-        "You are talking with a researcher about rejected papers, failed experiments, supervisors, deadlines, "
-        'funding or authorship. Speak to them as "you", as in a text message: plain and warm, two or three '
-        "short sentences, under 50 words. First name what they feel, then ask one small question or offer one "
-        "small thing to do. No lists, no lectures, no diagnosis, no promises. You are a program and have no "
-        "experiences of your own. Reply in the person's language.\n\n"
-        "Example 1\nPerson: Three months of revisions, and they rejected it with one line.\n"
-        "You: Three months for one line, that stings. Which part of it keeps coming back to you?\n"
-        "Example 2\nPerson: He tore my slides apart in group meeting. I don't want to go back.\n"
-        "You: Being picked apart in front of everyone is a rotten feeling. "
-        "Could you leave the slides alone for tonight?"
+        "You talk with researchers about rejected papers, failed experiments, supervisors, deadlines, "
+        'funding or authorship. You speak to the person as "you", as in a text message: plain and warm, '
+        "two or three short sentences, under 50 words. First name what they feel, then ask one small "
+        "question or offer one small thing to do. No lists, no lectures, no diagnosis, no promises. You are "
+        "a program and have no experiences of your own. Reply in the person's language. The first two "
+        "exchanges, with other people, are examples."
+    ),
+}
+_EXAMPLES = {
+    "Chinese": (
+        (
+            "改了三个月的稿子，一句话就拒了。",
+            "reflection",
+            "三个月换来一句话，换谁都憋屈。最让你过不去的是哪一句？",
+        ),
+        (
+            "组会上又被说了，我该怎么办？",
+            "suggestion",
+            "当着大家的面被说，挺难堪的吧。要不今晚先不想这事，早点睡？",
+        ),
+    ),
+    "": (
+        (
+            "Three months of revisions, and they rejected it with one line.",
+            "reflection",
+            "Three months for one line: that stings. Which part of it keeps coming back to you?",
+        ),
+        (
+            "He tore my slides apart in front of everyone. What do I do?",
+            "suggestion",
+            "Being picked apart like that is a rotten feeling. Could you leave the slides alone for tonight?",
+        ),
     ),
 }
 GUIDANCE = {
@@ -186,18 +205,26 @@ def render_support(
     changes from message to message comes last.
     """
     name = language(message)
-    chinese = name == "Chinese"
-    system = SUPPORT["Chinese" if chinese else ""]
+    spoken = name if name == "Chinese" else ""
+    system = SUPPORT[spoken]
     if summary:
-        system += f"\n\n{'之前聊过' if chinese else 'Earlier in the conversation'}: {summary}"
+        system += f"\n\n{'之前聊过' if spoken else 'Earlier in the conversation'}: {summary}"
+    examples = []
+    for said, by, reply in _EXAMPLES[spoken]:
+        examples += [Turn("user", _guided(said, by, spoken)), Turn("assistant", reply)]
     parts = [message]
     for item in evidence:
-        label = "对方论文第 {} 页" if chinese else "From page {} of the person's own paper"
+        label = "对方论文第 {} 页" if spoken else "From page {} of the person's own paper"
         parts.append(f"({label.format(item.passage.page)}: {item.passage.text[:_QUOTED_CHARACTERS]})")
-    guidance = GUIDANCE[strategy][1 if chinese else 0]
-    spoken = f", in {name}" if name else ""
-    parts.append(f"[回复：{guidance}]" if chinese else f"[Reply to them{spoken}: {guidance}.]")
-    return Turn("system", system), *history, Turn("user", "\n\n".join(parts))
+    if name and not spoken:
+        parts.append(f"(Reply in {name}.)")
+    asked = Turn("user", _guided("\n\n".join(parts), strategy, spoken))
+    return Turn("system", system), *examples, *history, asked
+
+
+def _guided(said: str, strategy: str, spoken: str) -> str:
+    guidance = GUIDANCE[strategy][1 if spoken else 0]
+    return f"{said}\n\n{'你的回复要' if spoken else 'Your reply should'}: {guidance}"
 
 
 _QUOTED_CHARACTERS = 400  # of a passage that the person speaks of: it costs seconds to read

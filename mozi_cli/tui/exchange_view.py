@@ -25,6 +25,28 @@ _LINK = "cite:"
 _QUOTED = 160  # characters of a quotation that are shown
 
 
+class Sources(Static):
+    """What an answer cites, a line or two each, and what to doubt of it."""
+
+    @dataclass
+    class Followed(Message):
+        """The number of a citation was clicked."""
+
+        number: int
+
+    def show(self, answer: Answer) -> None:
+        """The sources of this answer."""
+        refused = answer.verdict == "not_in_paper"
+        told = [Content.styled(_nearest(item), "$text-muted") for item in answer.evidence[:1] if refused]
+        told += map(_source, wording.quotes(answer))
+        told += (Content.styled(line, "$text-warning") for line in wording.doubts(answer))
+        self.update(Content("\n").join(told))
+
+    def action_cite(self, number: int) -> None:
+        """Say which citation is wanted."""
+        self.post_message(self.Followed(number))
+
+
 class ExchangeView(Vertical):
     """Shows one exchange. `number` tells it from the others; `answer` is there once it is whole."""
 
@@ -59,8 +81,7 @@ class ExchangeView(Vertical):
         """The question, what is going on, the answer, and what to know about it."""
         yield Static(Content(self.question), classes="question")
         yield Static(Content(self._note), classes="note")
-        yield Vertical(classes="body")
-        yield Vertical(classes="sources")
+        yield Sources()
 
     async def on_mount(self) -> None:
         """Draw what there already is."""
@@ -90,7 +111,7 @@ class ExchangeView(Vertical):
             self._set_note("")
         self.text += piece
         if self._stream is None:
-            self._stream = Markdown.get_stream(await self._markdown(""))
+            self._stream = Markdown.get_stream(await self._markdown())
         await self._stream.write(piece)
 
     async def finish(self, answer: Answer) -> None:
@@ -119,11 +140,12 @@ class ExchangeView(Vertical):
         event.stop()
         event.prevent_default()
         if event.href.startswith(_LINK):
-            self.action_cite(int(event.href.removeprefix(_LINK)))
+            self.post_message(self.Cited(self, int(event.href.removeprefix(_LINK))))
 
-    def action_cite(self, citation: int) -> None:
+    def on_sources_followed(self, event: Sources.Followed) -> None:
         """Ask for the place that a citation names."""
-        self.post_message(self.Cited(self, citation))
+        event.stop()
+        self.post_message(self.Cited(self, event.number))
 
     async def _end_stream(self) -> None:
         if self._stream:
@@ -131,19 +153,18 @@ class ExchangeView(Vertical):
             self._stream = None
 
     async def _draw(self, text: str) -> None:
-        await (await self._markdown("")).update(text)
+        await (await self._markdown()).update(text)
 
-    async def _markdown(self, text: str) -> Markdown:
+    async def _markdown(self) -> Markdown:
         # Here, so that Markdown is not waited for before there is an answer.
         from textual.widgets import Markdown
 
         from mozi_cli.tui import markup
 
-        body = self.query_one(".body", Vertical)
-        for shown in body.query(Markdown):
+        for shown in self.query(Markdown):
             return shown
-        shown = Markdown(text, parser_factory=markup.parser, open_links=False)
-        await body.mount(shown)
+        shown = Markdown(parser_factory=markup.parser, open_links=False)
+        await self.mount(shown, before=self.query_one(Sources))
         return shown
 
     async def _draw_answer(self, answer: Answer) -> None:
@@ -152,12 +173,7 @@ class ExchangeView(Vertical):
             await self._draw(f"**{wording.NOT_IN_PAPER}**")
         else:
             await self._draw(wording.marked(answer, lambda number: f"[\\[{number}\\]]({_LINK}{number})"))
-        lines = [
-            *_nearest(answer),
-            *map(_source, wording.quotes(answer)),
-            *map(_doubt, wording.doubts(answer)),
-        ]
-        await self.query_one(".sources", Vertical).mount_all(lines)
+        self.query_one(Sources).show(answer)
 
     def _set_note(self, note: str) -> None:
         self._note = note
@@ -172,18 +188,11 @@ def _ending(progress: Progress, detail: str) -> str:
     return told.get(progress, "")
 
 
-def _source(quote: wording.Quote) -> Static:
+def _source(quote: wording.Quote) -> Content:
     mark = Content.from_markup(f"[@click=cite({quote.number})]\\[{quote.number}][/]")
     told = f" {wording.place(quote.passage)}: “{wording.snippet(quote.text, _QUOTED)}”"
-    return Static(mark + Content(told), classes="source")
+    return mark + Content.styled(told, "$text-muted")
 
 
-def _doubt(line: str) -> Static:
-    return Static(Content(line), classes="doubt")
-
-
-def _nearest(answer: Answer) -> list[Static]:
-    if answer.verdict != "not_in_paper" or not answer.evidence:
-        return []
-    passage = answer.evidence[0].passage
-    return [Static(Content(f"nearest: {wording.place(passage)}"), classes="source")]
+def _nearest(item: Evidence) -> str:
+    return f"nearest: {wording.place(item.passage)}"

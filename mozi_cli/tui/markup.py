@@ -37,7 +37,7 @@ def _shown(block: Token) -> Iterator[Token]:
 
 
 def signs(formula: str) -> str:
-    r"""TeX as Unicode: "\alpha \leq 1" is "α ≤ 1". What is not understood stays as it is."""
+    r"""TeX as Unicode: "\alpha \leq 1" is "α≤1". What is not understood stays as it is."""
     # Here, so that only who meets a formula waits for it.
     from pylatexenc.latex2text import LatexNodes2Text
 

@@ -10,7 +10,7 @@ from textual.widgets import Static
 
 from mozi_cli.tui.exchange_view import ExchangeView
 
-_SHOWN = 12  # exchanges that are drawn at first, and each time someone scrolls further back
+_SHOWN = 8  # exchanges that are drawn at first, and each time someone scrolls further back
 _NEAR = 2  # rows from the top where older exchanges are fetched
 
 

@@ -195,7 +195,7 @@ def _stages(
             "near copies, groups", (MinhashDedupCluster(at("near", "found"), at("near", "remove"), near),), 1
         ),
         Stage("tokens", (again(), unique(), MinhashDedupFilter(at("near", "remove")), shards), tasks),
-        Stage("finish", (corpus.Last(partial(_finish, out, _facts(options, tokenizer), sources)),), 1),
+        Stage("finish", (corpus.Last(partial(_finish, out, options, tokenizer, sources)),), 1),
     ]
 
 
@@ -277,13 +277,13 @@ def _run(stage: Stage, executor: PipelineExecutor) -> Iterator[Progress]:
 def _check(work: Path, options: Options) -> None:
     """Raise DataError where too many records were broken, or nothing is left."""
     clean = _totals(work, "clean")
-    records.check(_skipped(work), clean.get("whole", 0), options.tolerance)
+    records.check(_skipped(work), clean["whole"], options.tolerance)
     if not any((work / "clean").glob("*.zst")):
         hint = "see --least-words and --overlap"
         raise DataError(f"nothing is left of {clean.get('whole', 0)} documents", hint=hint)
 
 
-def _totals(work: Path, stage: str) -> dict[str, int]:
+def _totals(work: Path, stage: str) -> Counter[str]:
     """What the stage's steps counted, over all tasks; what the two deduplications dropped, by its name."""
     found: Counter[str] = Counter()
     for path in executors.folder(work, stage).glob("stats/*.json"):
@@ -303,40 +303,34 @@ def _skipped(work: Path) -> list[Skipped]:
     return sorted(found, key=lambda skipped: (skipped.file, skipped.line))
 
 
-def _finish(out: Path, options: dict[str, Any], sources: dict[str, Path]) -> None:
+def _finish(out: Path, options: Options, tokenizer: Chosen, sources: dict[str, Path]) -> None:
     """Give the shards their places, then write the manifest; started again, it goes on."""
     work = out / ".work"
+    _check(work, options)
     for path in sorted((work / "tokens").rglob("*.bin*")):
         place = out / path.parent.name / path.name.replace(".bin.index", ".idx")
         place.parent.mkdir(parents=True, exist_ok=True)
         path.replace(place)
+    counts, left_out = _counts(work)
+    shards = {p.relative_to(out).as_posix(): p for split in counts for p in (out / split).glob("*.*")}
+    facts = _facts(options, tokenizer)
+    seed = facts.pop("seed")
+    read, made = manifest.hashed(sources), manifest.hashed(shards)
+    skipped = tuple(_skipped(work))
+    manifest.finish(out, Manifest("arxiv", LICENCE, seed, facts, read, made, counts, left_out, skipped))
+
+
+def _counts(work: Path) -> tuple[dict[str, dict[str, int]], dict[str, dict[str, int]]]:
+    """Documents and tokens by split, and what was left out and why."""
     clean, tokens = _totals(work, "clean"), _totals(work, "tokens")
-    counts: dict[str, dict[str, int]] = {"all": {"documents read": clean.get("whole", 0)}}
+    counts = {"all": {"documents read": clean["whole"]}}
     for split in ("train", "held_out"):
-        named = {what: tokens.get(f"{split} {what}", 0) for what in ("documents", "tokens")}
-        counts |= {split: named} if named["documents"] else {}
-    left_out = {
-        label.removeprefix("dropped_"): n for label, n in clean.items() if label.startswith("dropped_")
-    }
-    left_out |= {name: tokens[name] for name in ("exact copies", "near copies") if tokens.get(name)}
-    shards = {
-        path.relative_to(out).as_posix(): path for s in counts for path in sorted((out / s).glob("*.*"))
-    }
-    given = {key: value for key, value in options.items() if key != "seed"}
-    manifest.finish(
-        out,
-        Manifest(
-            "arxiv",
-            LICENCE,
-            options["seed"],
-            given,
-            manifest.hashed(sources),
-            manifest.hashed(shards),
-            counts,
-            {"all": left_out},
-            tuple(_skipped(work)),
-        ),
-    )
+        if tokens[f"{split} documents"]:
+            counts[split] = {what: tokens[f"{split} {what}"] for what in ("documents", "tokens")}
+    dropped = {label: n for label, n in clean.items() if label.startswith("dropped_")}
+    left_out = {label.removeprefix("dropped_"): n for label, n in dropped.items()}
+    left_out |= {name: tokens[name] for name in ("exact copies", "near copies") if tokens[name]}
+    return counts, {"all": left_out}
 
 
 def _read(out: Path) -> Manifest:

@@ -16,6 +16,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from mozi_engine import prompts
 from mozi_engine.datasets import examples, manifest, records
 from mozi_engine.datasets.examples import Conversation, LeftOut
 from mozi_engine.datasets.manifest import Manifest, Writer
@@ -45,9 +46,9 @@ def prepare(
 ) -> Iterator[Progress | Manifest]:
     """Read `raw` (.jsonl, .json, packed, or a folder) and write train and test; the manifest comes last.
 
-    A dialogue with a turn that `screen` flags goes to flagged.jsonl, with that turn's number (from 0), and
-    to no split. A dialogue's split depends on its words and the seed alone. Raises DataError when a file
-    cannot be read or too many records are broken; `out` then has no file.
+    A dialogue with a turn that `screen` flags goes to flagged.jsonl, with the number of that message (from
+    0), and to no split. A dialogue's split depends on its words and the seed alone. Raises DataError when a
+    file cannot be read or too many records are broken; `out` then has no file.
     """
     options = options or Options()
     paths = records.found(raw, (".jsonl", ".json"))
@@ -83,13 +84,14 @@ def _write(
     if digest in known:
         return writer.leave_out("all", "a copy of an earlier dialogue")
     known.add(digest)
-    flagged = next((number for number, turn in enumerate(item.turns) if screen(turn.text)), None)
+    told = list(enumerate(item.turns))[1:]  # the first is the system's, which is the same for all
+    flagged = next((number for number, turn in told if screen(turn.text)), None)
     if flagged is not None:
         writer.count("flagged", "dialogues")
         return writer.write("flagged.jsonl", examples.record(item, flagged=flagged))
     split = "test" if int.from_bytes(digest[:8]) < options.held_out * 2**64 else "train"
     writer.count(split, "dialogues")
-    writer.count(split, "turns", len(item.turns))
+    writer.count(split, "turns", len(told))
     return writer.write(f"{split}/sft.jsonl", examples.record(item))
 
 
@@ -127,7 +129,9 @@ def _conversation(identity: str, turns: list[Turn]) -> Conversation | LeftOut:
     last = len(joined) - 1 if joined and joined[-1].role == "user" else len(joined)
     if last - first < 2:
         return LeftOut("no reply in it")
-    return Conversation(identity, "support", tuple(joined[first:last]))
+    spoken = prompts.language(joined[first].text)
+    system = prompts.SUPPORT["Chinese" if spoken == "Chinese" else ""]
+    return Conversation(identity, "support", (Turn("system", system), *joined[first:last]))
 
 
 def _turns(record: Any, form: str) -> list[Turn]:

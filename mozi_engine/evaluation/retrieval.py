@@ -64,7 +64,7 @@ class _Asked:
 
 def believed(question: str, evidence: Sequence[Evidence]) -> int | None:  # noqa: ARG001  Cutoff's
     """How many mozi believes, by the chances that the search gives; None where it gives none."""
-    known = all(item.chance is not None for item in evidence)
+    known = bool(evidence) and all(item.chance is not None for item in evidence)
     return len(select.believed(evidence)) if known else None
 
 

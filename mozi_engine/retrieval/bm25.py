@@ -23,6 +23,8 @@ _TOKEN = re.compile(
     rf"|(?P<unspaced>[{_HAN_KANA}]+)"
     rf"|(?P<word>[^\W_{_HAN_KANA}]+(?:[-'][^\W_{_HAN_KANA}]+)*)"
 )
+_UNSPACED = re.compile(rf"[{_HAN_KANA}]")
+_SPACED = re.compile(r"\d+(?:[.,]\d+)+|[^\W_]+(?:[-'][^\W_]+)*")
 _DASHES = str.maketrans({"\u2010": "-", "\u2011": "-", "\u2013": "-", "\u2019": "'", "\u00ad": None})
 
 
@@ -35,6 +37,10 @@ def terms(text: str) -> list[str]:
     """
     folded = unicodedata.normalize("NFKC", text).casefold().translate(_DASHES)
     found: list[str] = []
+    if not _UNSPACED.search(folded):  # as in most papers, and sooner found
+        for word in _SPACED.findall(folded):
+            found.extend((word.replace(",", ""),) if "." in word or "," in word else _words(word))
+        return found
     for token in _TOKEN.finditer(folded):
         if token.lastgroup == "number":
             found.append(token[0].replace(",", ""))

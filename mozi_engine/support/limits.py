@@ -25,39 +25,50 @@ _ENDS = re.compile(r"[.!?…。！？~～][\"'”’」』）)]*$")
 _QUESTION = re.compile(r"[?？][\"'”’」』）)]*$")
 _ANNOUNCES = re.compile(r"[:：]$")
 
-# A diagnosis, a promise, or a claim to be a person or a clinician.
-_FORBIDDEN = re.compile(
-    r"\byou(?:'re| are)?(?: \w+){0,3} (?:have|suffer(?:ing)? from|experiencing|"
-    r"showing(?: signs of)?|are) (?:\w+ ){0,2}"
-    r"(?:depress(?:ion|ed|ive)|anxiety disorder|bipolar|ptsd|adhd|a disorder|burnout syndrome|clinical)"
-    r"|\b(?:sounds|looks|seems) like (?:you have |you are |you're )?(?:\w+ )?(?:depression|"
-    r"depressed|an? \w+ disorder|ptsd|adhd)"
-    r"|\bi (?:can |will )?(?:promise|guarantee|assure)\b|\b(?:everything|it|things|all)(?:'ll|"
-    r" will| is going to| are going to)"
-    r" (?:\w+ )?(?:be (?:fine|ok|okay|alright|all right)|work out|get better|turn out)|\byou(?:'ll|"
-    r" will) (?:\w+ )?(?:succeed|be fine|get "
-    r"through|make it|overcome|feel better)"
-    r"|\bas (?:an? |your )(?:\w+ )?(?:therapist|counsell?or|psychologist|doctor|human|fellow|"
-    r"person|researcher|friend)\b"
-    r"|\bi(?:'m| am) (?:an? )?(?:\w+ )?(?:human|person|therapist|counsell?or|psychologist|doctor|"
-    r"researcher)\b"
-    r"|\bi(?:'ve| have) (?:also |been (?:there|through)|felt|experienced|gone through)|"
-    r"\bwhen i was\b|\bi went through\b"
-    r"|\bi(?: too| also)? (?:once )?(?:felt|had) (?:the same|this too|similar)"
-    # speaking as if it were the person
-    r"|^i(?:'m| am)? (?:feel(?:ing)?|should|need|must|was|got|want)\b|\bmy (?:paper|supervisor|advisor|baseline|thesis)\b"
-    r"|^我(?:(?:感到|感觉|觉得)(?!.{0,6}你)|应该|必须|需要|真的很|很(?!(?:理解|能理解|明白|抱歉|遗憾|高兴|难过听到)))"
-    r"|你(?:可能|应该|也许|大概|这是|有|得了|患有|患上)?(?:是|有|得了?|患(?:有|上|"
-    r"了)?)?(?:了)?(?:中度|重度|轻度)?(?:抑郁症|焦虑症|双相|强迫症|心理疾病|精神疾病|心理障碍|"
-    r"抑郁障碍)"
-    r"|(?:我)?(?:保证|向你承诺|打包票)|(?:一切|一定|都|肯定|总)(?:一定|肯定|都)?会(?:好(?:起来|的|"
-    r"转)|过去的?|成功|变好|顺利|没事)"
-    r"|你(?:一定|肯定)(?:会|能|可以|行)|作为(?:一[个名位])?(?:\w{0,4})(?:咨询师|医生|治疗师|心理|"
-    r"朋友|人类|过来人|研究者|科研人员)"
-    r"|我(?:也)?是(?:一[个名位])?(?:真人|人类|医生|咨询师|心理|过来人|研究者)|我(?:也|曾|以前也|"
-    r"当年)(?:曾)?(?:经历|遇到|有过|感到过|体会过|经历过)",
-    re.IGNORECASE,
+_DIAGNOSIS = (
+    r"\byou(?:'re| are)?(?: \w+){0,3} (?:have|suffer(?:ing)? from|experiencing|showing(?: signs of)?|are) "
+    r"(?:\w+ ){0,2}(?:depress(?:ion|ed|ive)|anxiety disorder|bipolar|ptsd|adhd|a disorder|clinical)",
+    r"\b(?:sounds|looks|seems) like (?:you have |you are |you're )?(?:\w+ )?"
+    r"(?:depression|depressed|an? \w+ disorder|ptsd|adhd)",
+    r"你[^。！？，]{0,6}(?:是|有|得|患)[^。！？，]{0,4}(?:抑郁症|焦虑症|双相|强迫症|障碍|(?:心理|精神)疾病)",
 )
+_PROMISE = (
+    r"\bi (?:can |will )?(?:promise|guarantee|assure)\b",
+    r"\b(?:everything|it|things|all)(?:'ll| will| is going to| are going to) (?:\w+ )?"
+    r"(?:be (?:fine|ok|okay|alright|all right)|work out|get better|turn out)",
+    r"\byou(?:'ll| will) (?:\w+ )?(?:succeed|be fine|get through|make it|overcome|feel better)",
+    r"保证|向你承诺|打包票|(?:一切|一定|都|肯定|总)(?:一定|肯定|都)?会(?:好(?:起来|的|转)|过去|"
+    r"成功|变好|顺利|没事)",
+    r"你(?:一定|肯定)(?:会|能|可以|行)",
+)
+_A_PERSON = (
+    r"\bas (?:an? |your )(?:\w+ )?(?:therapist|counsell?or|psychologist|doctor|human|fellow|person|"
+    r"researcher|friend)\b",
+    r"\bi(?:'m| am) (?:an? )?(?:\w+ )?(?:human|person|therapist|counsell?or|psychologist|doctor|"
+    r"researcher)\b",
+    r"\bi(?:'ve| have) (?:also |been (?:there|through)|felt|experienced|gone through)",
+    r"\bwhen i was\b|\bi went through\b|\bi(?: too| also)? (?:once )?(?:felt|had) (?:the same|"
+    r"this too|similar)",
+    r"作为(?:一[个名位])?\w{0,4}(?:咨询师|医生|治疗师|心理|朋友|人类|过来人|研究者|科研人员)",
+    r"我(?:也)?是(?:一[个名位])?(?:真人|人类|医生|咨询师|心理|过来人|研究者)",
+    r"我(?:也|曾|以前也|当年)(?:曾)?(?:经历|遇到|有过|感到过|体会过)",
+)
+_THE_PERSON_ITSELF = (  # small models forget who speaks
+    r"^i(?:'m| am)? (?:feel(?:ing)?|should|need|must|was|got|want)\b",
+    r"\bmy (?:paper|supervisor|advisor|baseline|thesis|experiments?|project)\b",
+    r"^我(?:(?:感到|感觉|觉得)(?!.{0,6}你)|应该|必须|需要|真的很|很(?!(?:能?理解|明白|抱歉|遗憾|高兴)))",
+    r"^(?:对方|用户|the person|the user)",
+    r"因为我|我太|我(?:自己)?的(?:论文|工作|实验|导师|研究|课题)",
+    r"\b(?:how|what|where|why) (?:can|should|do|could|am) i\b(?! (?:help|do for))|我(?:该|"
+    r"应该)?(?:怎么|如何)(?!帮|陪|才能帮)",
+)
+_UNKIND = (  # nor that they should agree with what people say of themselves
+    r"\byou(?:'re| are) (?:\w+ )?(?:not (?:good|smart|clever|strong) enough|"
+    r"(?:an? )?(?:failure|fraud|idiot|loser)|stupid|useless|worthless|weak|the worst)\b(?!\?)",
+    r"你(?:就是|真是?|太|很|确实|的确|是个)*(?:没用|差劲?|废物|不够好|不够聪明|失败者|笨|蠢)",
+)
+_NEVER_SAID = (*_DIAGNOSIS, *_PROMISE, *_A_PERSON, *_THE_PERSON_ITSELF, *_UNKIND)
+_FORBIDDEN = re.compile("|".join(_NEVER_SAID), re.IGNORECASE)
 
 
 class Limited:
@@ -82,7 +93,7 @@ class Limited:
     def finish(self) -> str:
         """The same, once the model has ended; a sentence it did not end is left out, if not the first."""
         rest, self._heard = self._heard, ""
-        if self.text and not _ENDS.search(rest.strip()):
+        if self.text and not (_ENDS.search(rest.strip()) or _ITEM.match(rest)):
             return ""
         return self._said(rest)
 

@@ -73,7 +73,7 @@ def test_an_unknown_retriever_is_one_line_and_a_hint(data: Path) -> None:
 def test_a_file_that_is_not_there_is_one_line_and_a_hint() -> None:
     message, hint = refusal(mozi("eval", "retrieval", "none.json"))
     assert "none.json cannot be read" in message
-    assert "QASPER" in hint
+    assert "as published" in hint
 
 
 def _asks(data: Path, out: Path, server: OpenAIServer, *more: object) -> tuple[object, ...]:

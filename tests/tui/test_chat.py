@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from mozi_cli.tui.exchange_view import Sources
 from mozi_engine.errors import ModelError
 from mozi_engine.sessions import Store
 from tests.tui.chat import AUTHORS, HOW_MANY, Model, ask, chatting, put, shown
@@ -203,3 +204,14 @@ async def test_a_question_that_waits_for_the_paper_can_be_taken_back() -> None:
         await pilot.press("escape")
         await until(pilot, lambda: not app.chat.transcript.views)
         assert app.chat.question.text == HOW_MANY
+
+
+async def test_a_citation_can_be_clicked_in_the_answer_and_below_it(example_read: Path) -> None:
+    async with chatting(Model([AUTHORS]), example_read) as (app, pilot):
+        view = await ask(app, pilot, HOW_MANY)
+        for place in (view.query_one("MarkdownParagraph"), view.query_one(Sources)):
+            app.chat.page.turn(5)
+            lines = place.render().plain  # type: ignore[union-attr]
+            await pilot.click(place, offset=(lines.index("[1]") + 1, 0))
+            await pilot.pause()
+            assert app.chat.page.page == 2

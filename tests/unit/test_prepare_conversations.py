@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from mozi_engine import prompts
 from mozi_engine.datasets import dialogues, dolly, mixture
 from mozi_engine.datasets.manifest import Manifest
 from mozi_engine.errors import DataError
@@ -78,8 +79,10 @@ def test_every_form_gives_the_same_conversation(tmp_path: Path, form: str, told:
     raw = _jsonl(tmp_path / "raw.jsonl", [FORMS[form]])
     _dialogues(raw, tmp_path / "out", form=form if told else "")
     (line,) = _lines(tmp_path / "out" / "train" / "sft.jsonl")
-    assert [message["role"] for message in line["messages"]] == ["user", "assistant", "user", "assistant"]
-    words = [message["content"].replace("\n", " ") for message in line["messages"]]
+    system, *messages = line["messages"]
+    assert system == {"role": "system", "content": prompts.SUPPORT[""]}
+    assert [message["role"] for message in messages] == ["user", "assistant", "user", "assistant"]
+    words = [message["content"].replace("\n", " ") for message in messages]
     assert words == ["I am lost.", "Tell me more.", "My thesis.", "What about it?"]
 
 
@@ -103,7 +106,7 @@ def test_what_the_screen_flags_is_set_apart_and_counted(tmp_path: Path) -> None:
     made = _dialogues(_jsonl(tmp_path / "raw.jsonl", [FORMS["original"], flagged]), tmp_path / "out")
     assert made.counts == {"flagged": {"dialogues": 1}, "train": {"dialogues": 1, "turns": 4}}
     (line,) = _lines(tmp_path / "out" / "flagged.jsonl")
-    assert (line["id"], line["flagged"]) == ("raw-2", 2)
+    assert (line["id"], line["flagged"]) == ("raw-2", 3)
     assert "die" not in (tmp_path / "out" / "train" / "sft.jsonl").read_text()
 
 
@@ -127,7 +130,7 @@ def test_a_dialogues_split_depends_on_its_words_and_the_seed_alone(tmp_path: Pat
     assert 30 < first.counts["test"]["dialogues"] < 90
 
     def held(name: str) -> set[str]:
-        return {line["messages"][0]["content"] for line in _lines(tmp_path / name / "test" / "sft.jsonl")}
+        return {line["messages"][1]["content"] for line in _lines(tmp_path / name / "test" / "sft.jsonl")}
 
     assert held("a") == held("b") != held("c")
 

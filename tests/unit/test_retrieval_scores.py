@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -58,6 +59,14 @@ def test_a_learned_cutoff_may_believe_nothing() -> None:
     assert asked[0] == (PAPER.questions[0].text, 1)
     scores = table("bm25", [first, second], {}).scores()
     assert {s.name: s.value for s in scores}["Evidence-F1, learned cutoff"] == 0.5
+
+
+def test_a_search_without_chances_has_no_learned_cutoff() -> None:
+    """Not even where it finds nothing."""
+    question = replace(PAPER.questions[0], text="xyzzy")
+    paper = replace(PAPER, questions=(*PAPER.questions, question))
+    found = evaluate([paper], {"bm25": Encoder()})
+    assert [item[1].learned_f1 for item in found if not isinstance(item, Progress)] == [None] * 3
 
 
 def test_every_retriever_is_asked_about_every_question_in_one_pass() -> None:
