@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -185,7 +185,7 @@ def table(name: str, found: Sequence[Found], clusters: Mapping[str, str], took: 
     return Table(name, measures, clusters, notes=notes)
 
 
-def found(papers: Iterable[QasperPaper], build: Build, cutoff: Cutoff = believed) -> list[Found]:
+def found(papers: Sequence[QasperPaper], build: Build, cutoff: Cutoff = believed) -> list[Found]:
     """Every question's scores by one retriever of any make; nothing is cached."""
     return [
         _found(question, retriever, cutoff)

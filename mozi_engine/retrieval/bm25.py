@@ -82,6 +82,12 @@ _ASKING = frozenset(
 )
 
 
+def _asked(query: str) -> list[str]:
+    """The terms that a question is about; all of them where it has no other."""
+    asked = terms(query)
+    return [term for term in asked if term not in _ASKING] or asked
+
+
 class _Okapi(BM25Okapi):  # type: ignore[misc]
     """Okapi with Lucene's idf, ln(1 + (N - n + 0.5) / (n + 0.5)).
 
@@ -103,11 +109,17 @@ class Bm25:
 
     def scores(self, query: str) -> NDArray[np.float64]:
         """The BM25 score of every passage, in the order given; 0 where no term is shared."""
-        asked = terms(query)
-        words = [term for term in asked if term not in _ASKING] or asked
+        words = _asked(query)
         if self._okapi is None or not words:
             return np.zeros(len(self._passages))
         return np.asarray(self._okapi.get_scores(words), dtype=np.float64)
+
+    def coverage(self, query: str) -> NDArray[np.float64]:
+        """The share of the query's terms that every passage has, in the order given; 0 of no terms."""
+        words = {*_asked(query)}
+        if self._okapi is None or not words:
+            return np.zeros(len(self._passages))
+        return np.array([len(words & has.keys()) / len(words) for has in self._okapi.doc_freqs])
 
     def search(self, query: str, k: int) -> list[Evidence]:
         """The `k` best passages that share a term with the query, best first; ties in paper order."""
