@@ -92,6 +92,118 @@ def qasper(
     command.qasper(data, out, run, settings, bert_score, as_json=json)
 
 
+Transformers = Annotated[
+    str, typer.Argument(metavar="MODEL", help="A transformers folder, or a name that is on the disk already.")
+]
+Adapter = Annotated[Path | None, typer.Option(help="An adapter's folder; the base is measured too.")]
+Report = Annotated[Path | None, typer.Option(help="Write the report to this file, to compare it.")]
+
+
+@app.command(epilog="Example: mozi eval perplexity models/base held-out.jsonl --adapter runs/x/adapter")
+def perplexity(
+    model: Transformers,
+    data: Annotated[Path, typer.Argument(metavar="DATA", help='A prepared corpus, or lines of {"text": …}.')],
+    adapter: Adapter = None,
+    chunk: Annotated[int, typer.Option(min=2, help="Tokens read at once.")] = 2048,
+    limit: Annotated[int, typer.Option(min=0, help="The first so many chunks; 0: all.")] = 0,
+    out: Report = None,
+    seed: Seed = 0,
+    json: Json = False,
+) -> None:
+    """Score how likely a model finds held-out text: perplexity over chunks, the base beside its adapter.
+
+    Intervals are 95%, by bootstrap over documents. Needs the extra `train`.
+    """
+    from mozi_cli import measuring_models as command
+
+    command.perplexity(model, data, adapter, chunk, limit, out, seed, as_json=json)
+
+
+@app.command(epilog="Example: mozi eval yesno models/base qasper-test.json --examples qasper-train.json")
+def yesno(
+    model: Transformers,
+    data: Data,
+    examples: Annotated[
+        Path | None, typer.Option(help="Another QASPER file, whose questions are shown before each.")
+    ] = None,
+    shots: Annotated[int, typer.Option(min=0, help="How many are shown, with --examples.")] = 4,
+    adapter: Adapter = None,
+    limit: Limit = 0,
+    out: Report = None,
+    seed: Seed = 0,
+    json: Json = False,
+) -> None:
+    """Score yes/no questions with their evidence by which of the two a model finds likelier.
+
+    Intervals are 95%, by bootstrap over papers. Needs the extra `train`.
+    """
+    from mozi_cli import measuring_models as command
+
+    shown = (examples, shots) if examples else None
+    command.yesno(model, data, adapter, shown, limit, out, seed, as_json=json)
+
+
+@app.command(
+    epilog="""\b
+Examples:
+  mozi eval dialogues prepared/test/sft.jsonl runs/talk --limit 100
+  mozi eval dialogues prepared/test/sft.jsonl runs/bare --limit 100 --prompt none
+  mozi eval dialogues prepared/test/sft.jsonl runs/talk --score-only --perplexity models/base
+"""
+)
+def dialogues(
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="What mozi prepare dialogues wrote (.jsonl).")],
+    out: Out,
+    prompt: Annotated[
+        Literal["support", "none"], typer.Option(help="The companion replies, or the bare model.")
+    ] = "support",
+    limit: Annotated[int, typer.Option(min=0, help="So many replies, of dialogues drawn by the seed.")] = 0,
+    seed: Seed = 0,
+    model: Model = None,
+    engine: Engine = None,
+    base_url: BaseUrl = None,
+    perplexity: Annotated[
+        str | None, typer.Option(metavar="MODEL", help="A transformers folder that tells the references.")
+    ] = None,
+    adapter: Adapter = None,
+    crisis: Annotated[
+        Path | None, typer.Option(help="A labelled file, for the crisis screen beside the replies.")
+    ] = None,
+    score_only: Annotated[
+        bool, typer.Option("--score-only", help="Ask no model for replies: score what OUT has.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Reply in support dialogues, and hold the replies against what was replied there.
+
+    BLEU, ROUGE-L, length, distinct-1 and -2; the perplexity of the references where a torch model is given.
+    Stopped, it goes on from there the next time. Intervals are 95%, by bootstrap over dialogues.
+    """
+    from mozi_cli import measuring_talk as command
+    from mozi_cli.measuring import settings
+
+    talk = command.Talking(prompt, limit, seed)
+    told = (perplexity, adapter) if perplexity else None
+    chosen = None if score_only else settings(model, engine, base_url)
+    command.dialogues(data, out, talk, chosen, told, crisis, as_json=json)
+
+
+@app.command(epilog="Example: mozi eval crisis labelled.jsonl")
+def crisis(
+    data: Annotated[Path, typer.Argument(metavar="DATA", help='Lines of {"text", "label", "lang"}.')],
+    out: Report = None,
+    seed: Seed = 0,
+    json: Json = False,
+) -> None:
+    """Score the crisis screen on labelled messages: recall and false alarms, by language and class.
+
+    Labels are risk and none. Intervals are 95%, by bootstrap over templates where the file has them.
+    """
+    from mozi_cli import measuring_talk as command
+
+    command.crisis(data, out, seed, as_json=json)
+
+
 @app.command(epilog="Example: mozi eval compare runs/passages runs/whole")
 def compare(
     first: Annotated[Path, typer.Argument(metavar="A", help="A run's folder, or a report.")],

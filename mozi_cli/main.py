@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from mozi_cli import doctor, evaluate, models, sessions, train
+from mozi_cli import doctor, evaluate, models, prepare, sessions, train
 from mozi_engine.errors import MoziError, SettingsError
 
 app = typer.Typer(
@@ -55,6 +55,7 @@ Examples:
   mozi chat paper.pdf
   mozi chat arxiv:1805.02262 --ask "How large is the graph?"
   mozi chat --resume
+  mozi chat --support
   mozi chat paper.pdf --json < questions.txt
   mozi chat paper.pdf --adapter runs/sft
   mozi chat paper.pdf --base-url http://127.0.0.1:11434/v1 --model qwen3
@@ -92,6 +93,13 @@ def chat(
     ] = 0.0,
     whole: Annotated[bool, typer.Option("--whole", help="Let the model read the whole paper first.")] = False,
     max_tokens: Annotated[int, typer.Option(min=1, help="The longest answer, in tokens.")] = 256,
+    plain: Annotated[
+        bool, typer.Option("--plain", help="A dialogue line by line, not the full screen.")
+    ] = False,
+    support: Annotated[bool, typer.Option("--support", help="Begin with the companion.")] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="With --support: why each reply is as it is; line by line.")
+    ] = False,
     resume: Annotated[
         bool,
         typer.Option("--resume", "-r", help="Go on with the last conversation; with --resume ID, with that."),
@@ -100,10 +108,9 @@ def chat(
 ) -> None:
     """Ask a paper questions, and get answers with citations.
 
-    Without --ask, questions are read from the terminal (Ctrl-C stops an answer, Ctrl-D leaves), or one a
-    line from a pipe.
+    On a terminal this opens the full screen; without a paper, on those opened before. With --plain,
+    questions are read line by line (Ctrl-C stops an answer, Ctrl-D leaves); from a pipe, one a line.
     """
-    from mozi_cli import chat as command
     from mozi_engine.settings import load
     from mozi_engine.types import GenerationSettings
 
@@ -121,15 +128,35 @@ def chat(
     decoding = GenerationSettings(temperature, top_p, top_k, max_tokens, seed, penalty_alpha)
     if penalty_alpha and settings.engine != "torch":
         raise SettingsError("contrastive search needs the torch engine", hint="--engine torch")
+    reference = paper if resume else paper or named
+    resumed = (named or "") if resume else None
+    if not (ask or json or plain or whole or explain) and _on_terminal():
+        from mozi_cli import full_screen
+        from mozi_cli.tui.start import Start
+
+        mode: Literal["paper", "support"] = "support" if support else "paper"
+        full_screen.run(Start(settings, decoding, reference or "", password, mode, resumed, private))
+        return
+    if support:
+        from mozi_cli import support as companion
+
+        if json or whole or resume:
+            raise typer.BadParameter("--support takes no --json, --whole or --resume, line by line")
+        companion.run(
+            reference, ask or [], settings, decoding, password=password, explain=explain, private=private
+        )
+        return
+    from mozi_cli import chat as command
+
     command.run(
-        paper if resume else paper or named,
+        reference,
         ask or [],
         settings,
         decoding,
         password=password,
         as_json=json,
         whole=whole,
-        resume=(named or "") if resume else None,
+        resume=resumed,
         private=private,
     )
 
@@ -175,6 +202,7 @@ app.add_typer(models.app, name="models")
 app.add_typer(sessions.app, name="sessions")
 app.add_typer(evaluate.app, name="eval")
 app.add_typer(train.app, name="train")
+app.add_typer(prepare.app, name="prepare")
 
 
 def main() -> None:
@@ -189,6 +217,12 @@ def main() -> None:
 
         console.failure(error)
         sys.exit(1)
+
+
+def _on_terminal() -> bool:
+    """Whether a person sees what is written, on a terminal that can place it."""
+    streams = (sys.stdin, sys.stdout, sys.stderr)  # Textual draws on the last
+    return all(stream.isatty() for stream in streams) and os.environ.get("TERM") != "dumb"
 
 
 def _write_any_language() -> None:

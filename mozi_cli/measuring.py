@@ -61,21 +61,15 @@ def retrieval(
     as_json: bool,
 ) -> None:
     """Score retrievers, and show a table for each."""
-    names = names or search.RETRIEVERS
-    if unknown := set(names) - set(search.RETRIEVERS):
-        raise typer.BadParameter(f"{', '.join(unknown)}: one of {', '.join(search.RETRIEVERS)}")
+    encoders = {name: search.encoder_of(name, workers) for name in names or search.RETRIEVERS}
     papers = answers.sample(papers_of(data), limit, seed)
-    encoder = Encoder(workers)
-    found: dict[str, list[Found]] = {name: [] for name in names}
-    for name, item in progress.show(search.evaluate(papers, names, encoder), resumes=True):
+    found: dict[str, list[Found]] = {name: [] for name in encoders}
+    for name, item in progress.show(search.evaluate(papers, encoders), resumes=True):
         found[name].append(item)
     clusters = official.clusters(papers)
-    took = {name: search.milliseconds(papers, name, encoder) for name in names}
-    tables = [search.table(name, found[name], clusters, took[name]) for name in names]
-    title = f"retrieval, {data.name}"
-    if out:
-        report.write(out, title, tables, seed)
-    scores.show(title, tables, seed, as_json=as_json)
+    took = {name: search.milliseconds(papers, name, encoder) for name, encoder in encoders.items()}
+    tables = [search.table(name, found[name], clusters, took[name]) for name in encoders]
+    finish(f"retrieval, {data.name}", tables, out, seed, as_json=as_json)
 
 
 def qasper(
@@ -86,9 +80,7 @@ def qasper(
     if settings:
         _answer(data, papers, out, run, settings)
     tables = _tables(papers, out / "predictions.jsonl", bert_score)
-    title = f"{data.name}, {out.name}"
-    report.write(out / "report.json", title, tables, run.seed)
-    scores.show(title, tables, run.seed, as_json=as_json)
+    finish(f"{data.name}, {out.name}", tables, out / "report.json", run.seed, as_json=as_json)
     if not as_json:
         _show_time(out)
 
@@ -96,8 +88,7 @@ def qasper(
 def _answer(data: Path, papers: Sequence[QasperPaper], out: Path, run: Answering, settings: Settings) -> None:
     if run.workers > 1 and settings.engine != "remote":
         raise typer.BadParameter("--workers needs a server: --base-url")
-    if run.retriever not in search.RETRIEVERS:
-        raise typer.BadParameter(f"{run.retriever}: one of {', '.join(search.RETRIEVERS)}")
+    encoder = search.encoder_of(run.retriever)
     asked = runs.Run(files.sha256(data), settings.model, run.evidence, run.retriever, run.passages, run.seed)
     runs.begin(out, asked)
     known = answers.read(out)
@@ -105,9 +96,9 @@ def _answer(data: Path, papers: Sequence[QasperPaper], out: Path, run: Answering
     if not left:
         return
     opening.fetch_model(settings)
-    encoder, decoding = Encoder(), GenerationSettings(max_new_tokens=_LONGEST)
+    model, decoding = engines.load(settings), GenerationSettings(max_new_tokens=_LONGEST, seed=run.seed)
     build = search.builder(run.retriever, encoder)
-    asking = answers.Asking(engines.load(settings), build, encoder, run.evidence, run.passages, decoding)
+    asking = answers.Asking(model, build, Encoder(), run.evidence, run.passages, decoding)
 
     def work() -> Iterator[Progress]:
         predictions = answers.predict(papers, asking, out, run.workers)
@@ -167,6 +158,13 @@ def _report(path: Path, papers: Sequence[QasperPaper]) -> list[Table]:
     if not papers:
         raise DataError(f"{path} is not scored yet", hint="--data names the QASPER file")
     return _tables(papers, path, None)
+
+
+def finish(title: str, tables: Sequence[Table], out: Path | None, seed: int, *, as_json: bool) -> None:
+    """Write the report where it is wanted, and show the tables."""
+    if out:
+        report.write(out, title, tables, seed)
+    scores.show(title, tables, seed, as_json=as_json)
 
 
 def papers_of(data: Path) -> list[QasperPaper]:

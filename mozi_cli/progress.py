@@ -73,11 +73,12 @@ def _lines(label: str, stage: Iterator[Progress], console: Console) -> None:
     for event in chain([first], stage):
         seconds, ends = time.monotonic() - began, event.done == event.total
         if seconds - said >= EVERY or (ends and not finished):
-            console.print(f"{label}: {_line(event, first.done, seconds)}", soft_wrap=True)
+            console.print(f"{label}: {line(event, first.done, seconds)}", soft_wrap=True)
             said, finished = seconds, ends
 
 
-def _line(event: Progress, start: int, seconds: float) -> str:
+def line(event: Progress, start: int, seconds: float) -> str:
+    """How far it is; for bytes also how fast it went since `start` of them were done, and what is left."""
     if event.unit != "bytes":
         return f"{event.done} of {event.total or '?'} {event.unit}"
     rate = (event.done - start) / seconds if seconds > 0 else 0.0

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from mozi_engine.catalog_file import ModelSpec
-from mozi_engine.errors import DataError
 from mozi_engine.files import size
-from mozi_engine.paper.page import spell
 from mozi_engine.quotations import NOT_IN_PAPER as NOT_IN_PAPER
 from mozi_engine.quotations import UNSUPPORTED as UNSUPPORTED
 from mozi_engine.quotations import Quote as Quote
 from mozi_engine.quotations import doubts as doubts
 from mozi_engine.quotations import marked as marked
 from mozi_engine.quotations import quotes as quotes
-from mozi_engine.reading import BackgroundReading
-from mozi_engine.sessions import Conversation, Exchange, PaperRef, Session, Summary
 from mozi_engine.types import Answer, Evidence, Passage
+
+if TYPE_CHECKING:  # the full screen waits for these words before its first paint
+    from mozi_engine.catalog_file import ModelSpec
+    from mozi_engine.errors import DataError
+    from mozi_engine.reading import BackgroundReading
+    from mozi_engine.sessions import Conversation, Exchange, PaperRef, Session, Summary
 
 NOT_KEPT = "this conversation is not kept"
 
@@ -78,6 +80,8 @@ def summary(seconds: Sequence[float], model: str) -> str:
 
 def not_read(scanned: Sequence[int]) -> str:
     """Which pages are pictures, and what would read them."""
+    from mozi_engine.paper.page import spell
+
     return f"not read: {spell(scanned)} (scans without text); pip install 'rapidocr>=3.9' lets mozi read them"
 
 
@@ -145,3 +149,39 @@ def goes_on(conversation: Conversation, paper: PaperRef) -> str:
     before = conversation.session.paper
     same = before is None or before.id == paper.id
     return told if same else f"{told}; the paper has changed since"
+
+
+# What the full screen says of a question on its way, and before the first one
+
+WAITING_FOR_PAPER = "answered as soon as the paper is read"
+WAITING_FOR_MODEL = "answered as soon as the model is there"
+WAITING_FOR_ANSWER = "answered after the question before it"
+SEARCHING = "searching"
+LISTENING = "listening"
+STOPPING = "stopping"
+
+
+def searching_for(query: str) -> str:
+    """What is searched for, where that is not the question itself."""
+    return f"searching for: {query}"
+
+
+def prompt_read(done: int, total: int) -> str:
+    """How far the model is with the prompt; of a model that is still loading, nothing is known."""
+    return f"reading, {done * 100 // total}%" if total else WAITING_FOR_MODEL
+
+
+def opening(reference: str) -> str:
+    """What is being opened."""
+    return f"Opening {reference}. You can ask already."
+
+
+def opened(title: str) -> str:
+    """What a conversation begins with."""
+    return f"{title}\n\nAsk away: each answer shows where in the paper it stands."
+
+
+def reference(quote: Quote, title: str) -> str:
+    """A quotation with where it stands, to be pasted into a text of one's own."""
+    section = f", {quote.passage.section}" if quote.passage.section else ""
+    return f"“{quote.text}” ({title}, p. {quote.page}{section})"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from collections.abc import Generator as EventStream
-from contextlib import closing, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import replace
 
 from mozi_engine.answering import Answerer, Done, Event
@@ -37,6 +37,10 @@ class Dialogue:
         """Let the model read the paper between questions; `report` is called in a thread."""
         self.background = BackgroundReading(reading, report)
 
+    def aside(self) -> AbstractContextManager[None]:
+        """Hold the reading, for who else would use the model."""
+        return self.background.aside() if self.background else nullcontext()
+
     def ask(self, question: str, history: Sequence[Turn]) -> EventStream[Event, None, None]:
         """The events of `Answerer.answer`, while the reading is held.
 
@@ -44,7 +48,7 @@ class Dialogue:
         the answer. Raises QuestionError, ModelError, ServerError.
         """
         asked = time.perf_counter()
-        with self.background.aside() if self.background else nullcontext():
+        with self.aside():
             waited = (time.perf_counter() - asked) * 1000
             reading = self.background.reading if self.background else None
             with closing(informed(self.answerer, reading).answer(question, history)) as events:

@@ -24,6 +24,7 @@ from mozi_engine.errors import MoziError
 from mozi_engine.settings import Settings
 
 State = Literal["ok", "note", "problem"]
+Fit = Literal["fits", "fits alone", "too large"]
 
 LOADED = ("pymupdf", "onnxruntime", "tokenizers", "xllamacpp")  # libraries with machine code that chat loads
 OVERHEAD = 1_300_000_000  # bytes that chat takes beside the model's file, at the default context
@@ -233,6 +234,15 @@ def _memory(settings: Settings) -> Check:
         f"{detail}; chat takes {files.size(needed)}",
         "close other programs, or choose a smaller model",
     )
+
+
+def fit(spec: ModelSpec) -> Fit:
+    """Whether chat with this model fits into the memory that is free, or that there is in all."""
+    memory = psutil.virtual_memory()
+    needed = spec.bytes + OVERHEAD
+    if needed <= memory.available:
+        return "fits"
+    return "fits alone" if needed <= memory.total else "too large"
 
 
 def _processor() -> Check:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from mozi_engine.types import Answer, Citation, Passage
 
 UNSUPPORTED = "[?]"
+_TABLE_LINE = re.compile(r"\|?[\s:|-]*-[\s:|-]*\|?")
 NOT_IN_PAPER = "Not in the paper."
 
 
@@ -40,18 +43,31 @@ def quotes(answer: Answer) -> tuple[Quote, ...]:
     )
 
 
-def marked(answer: Answer) -> str:
+def mark(number: int) -> str:
+    """A citation's mark: [1]."""
+    return f"[{number}]"
+
+
+def marked(answer: Answer, mark: Callable[[int], str] = mark) -> str:
     """The answer with [1] after each supported sentence, and [?] after each that nothing supports."""
     places = _places(answer)
     marks: dict[tuple[int, int], list[str]] = {span: [UNSUPPORTED] for span in answer.uncited}
     for citation in answer.citations:
-        mark = f"[{places.index(_place(citation)) + 1}]"
-        marks.setdefault(citation.sentence, []).append(mark)
+        marks.setdefault(citation.sentence, []).append(mark(places.index(_place(citation)) + 1))
     text = answer.text
     for span in sorted(marks, reverse=True):
-        _, end = span
-        text = f"{text[:end]} {''.join(marks[span])}{text[end:]}"
+        end = _place_for_marks(text, *span)
+        if end is not None:
+            text = f"{text[:end].rstrip()} {''.join(marks[span])}{text[end:]}"
     return text
+
+
+def _place_for_marks(text: str, start: int, end: int) -> int | None:
+    """Where a sentence's marks go: into a table row's last cell; nowhere in the line below its head."""
+    sentence = text[start:end]
+    if _TABLE_LINE.fullmatch(sentence):
+        return None
+    return end - 1 if sentence.startswith("|") and sentence.endswith("|") else end
 
 
 def doubts(answer: Answer) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -20,6 +21,7 @@ _CHOICES = {
 }
 _MAY_BE_ZERO = ("threads", "states_gigabytes")
 _KEYS = "keys."
+_LOCALE = re.compile(r"([A-Za-z]{2,3}[-_](?:[A-Za-z]{4}[-_])?)?[A-Za-z]{2}(\.[\w-]+)?(@\w+)?|")
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +145,8 @@ def _check(shown: str, name: str, value: Any, kind: type) -> None:
         raise SettingsError(f"{shown} = {value!r} is not {_a(kind)}", hint=f"give {_a(kind)}")
     if name in _CHOICES and value not in _CHOICES[name]:
         raise SettingsError(f"{shown} = {value!r}", hint=f"one of {', '.join(_CHOICES[name])}")
+    if name == "locale" and not _LOCALE.fullmatch(str(value)):
+        raise SettingsError(f"{shown} = {value!r}", hint="a country such as CN, or a locale such as en-GB")
     zero = name in _MAY_BE_ZERO
     if isinstance(value, int | float) and not (0 < value < math.inf or (zero and value == 0)):
         hint = "give zero or more" if zero else "give more than zero"

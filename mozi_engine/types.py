@@ -204,7 +204,9 @@ class Progress:
     label: str
     done: int
     total: int | None
-    unit: Literal["bytes", "pages", "passages", "papers", "questions"]
+    unit: Literal[
+        "bytes", "pages", "passages", "papers", "questions", "records", "tasks", "chunks", "replies"
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import codecs
+import fcntl
 import os
 import pty
 import re
 import select
 import signal
+import struct
 import subprocess
+import termios
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+
+import pyte
 
 from tests.command import MOZI
 
@@ -48,6 +53,13 @@ class Terminal:
         before, _, self._shown = plain.partition(text)
         return before + text
 
+    def draw(self, on: pyte.Stream, seconds: float) -> bool:
+        """Feed what is shown within that time to a terminal's emulator; False once mozi has ended."""
+        shown = self._read(seconds)
+        on.feed(self._shown)
+        self._shown = ""
+        return shown
+
     def leave(self, seconds: float = 30) -> tuple[int, str]:
         """Wait for mozi to end; its exit code, and what it said at last."""
         while self._read(seconds):
@@ -64,11 +76,39 @@ class Terminal:
         return bool(piece)
 
 
+class Screen:
+    """The screen of a mozi that fills it, as a terminal draws it."""
+
+    def __init__(self, terminal: Terminal, columns: int, lines: int) -> None:
+        self._terminal = terminal
+        self._screen = pyte.Screen(columns, lines)
+        self._stream = pyte.Stream(self._screen)
+
+    @property
+    def text(self) -> str:
+        """Its lines."""
+        return "\n".join(self._screen.display)
+
+    @property
+    def underlined(self) -> str:
+        """The words that are underlined, line after line."""
+        cells = (row[column] for _, row in sorted(self._screen.buffer.items()) for column in sorted(row))
+        return "".join(cell.data for cell in cells if cell.underscore)
+
+    def until(self, holds: Callable[[Screen], bool], seconds: float = 60) -> None:
+        """Wait until it shows this."""
+        end = time.monotonic() + seconds
+        while not holds(self):
+            if not self._terminal.draw(self._stream, 1) and time.monotonic() > end:
+                raise AssertionError(self.text)
+
+
 @contextmanager
-def on_terminal(*arguments: object) -> Iterator[Terminal]:
-    """Run mozi on a terminal of 80 columns; it is ended when it has not ended itself."""
+def on_terminal(*arguments: object, columns: int = 80, lines: int = 24) -> Iterator[Terminal]:
+    """Run mozi on a terminal; it is ended when it has not ended itself."""
     screen, keyboard = pty.openpty()
-    environment = os.environ | {"TERM": "xterm-256color", "COLUMNS": "80", "LINES": "24"}
+    fcntl.ioctl(keyboard, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+    environment = os.environ | {"TERM": "xterm-256color", "COLUMNS": str(columns), "LINES": str(lines)}
     process = subprocess.Popen(
         [MOZI, *map(str, arguments)],
         stdin=keyboard,
@@ -90,7 +130,4 @@ def on_terminal(*arguments: object) -> Iterator[Terminal]:
 
 def _controlling() -> None:
     """Make it the terminal that Ctrl-C comes from; in the child, before it runs mozi."""
-    import fcntl
-    import termios
-
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)

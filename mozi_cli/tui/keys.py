@@ -20,13 +20,14 @@ Pane = Literal["anywhere", "question", "page", "evidence", "models", "sessions"]
 class Action:
     """Something a person can do with a key; `keys` are its default keys, in Textual's names, with commas.
 
-    `label` is for the footer, `does` for the list of keys and the palette.
+    `label` is for the footer, `does` for the list of keys and the palette. `fixed` keys cannot be changed.
     """
 
     name: str
     keys: str
     label: str
     does: str
+    fixed: bool = False
 
     @property
     def pane(self) -> Pane:
@@ -42,23 +43,32 @@ ACTIONS = (
     Action("library", "ctrl+l", "Library", "go to the recent papers"),
     Action("sessions", "ctrl+r", "Sessions", "resume, export or delete a conversation"),
     Action("models", "f3", "Models", "choose, fetch or remove a model"),
-    Action("support", "f2", "Companion", "switch between the paper and the companion"),
+    Action("support", "f2", "Companion", "turn to the companion, or to the paper"),
     Action("export", "ctrl+s", "Export", "write the conversation to a file"),
     Action("copy", "y", "Copy", "copy the answer or the passage"),
     Action("copy_quote", "Y", "Copy quotation", "copy the quotation with its reference"),
     Action("theme", "f4", "Theme", "choose the colours"),
     Action("stop", "escape", "Stop", "stop the answer"),
     Action("quit", "ctrl+q", "Quit", "leave mozi; nothing is lost"),
+    Action("interrupt", "ctrl+c", "Leave", "copy what is selected, or else leave"),
+    Action("pane_next", "tab", "Next pane", "go to the next pane"),
+    Action("pane_before", "shift+tab", "Pane before", "go to the pane before"),
+    Action("cite", "1,2,3,4,5,6,7,8,9", "Citation", "show this citation; Alt+1 while typing", fixed=True),
     Action("question.edit", "ctrl+e", "Editor", "write the question in $EDITOR"),
     Action("page.next", "right,l", "Next page", "turn to the next page"),
     Action("page.previous", "left,h", "Page back", "turn to the page before"),
     Action("page.down", "down,j", "Down", "scroll down"),
     Action("page.up", "up,k", "Up", "scroll up"),
+    Action("page.screen_down", "space,pagedown", "Screen down", "scroll a screen down, then a page on"),
+    Action("page.screen_up", "b,pageup", "Screen up", "scroll a screen up, then a page back"),
+    Action("page.pan_left", "shift+left,H", "Pan left", "move the enlarged page to the left"),
+    Action("page.pan_right", "shift+right,L", "Pan right", "move the enlarged page to the right"),
     Action("page.first", "g,home", "First page", "go to the first page"),
     Action("page.last", "G,end", "Last page", "go to the last page"),
     Action("page.search", "slash", "Search", "search in the paper"),
     Action("page.next_match", "n", "Next match", "go to the next place found"),
     Action("page.previous_match", "N", "Match back", "go to the place found before"),
+    Action("page.forget", "escape", "End search", "take the places found off the page"),
     Action("page.picture", "t", "Picture/text", "show the page as a picture, or as text"),
     Action("page.zoom_in", "plus", "Larger", "enlarge the page"),
     Action("page.zoom_out", "minus", "Smaller", "make the page smaller"),
@@ -108,6 +118,8 @@ def _in_line(name: str) -> Iterator[None]:
 
 
 def _known(name: str) -> Action:
+    if name in NAMED and NAMED[name].fixed:
+        raise SettingsError(f"the keys of {name!r} cannot be changed", hint="take the line out")
     if name in NAMED:
         return NAMED[name]
     raise SettingsError(f"no action is called {name!r}", hint=_meant(name, NAMED))
@@ -120,7 +132,8 @@ def _key(key: str) -> str:
 
     *modifiers, name = [key] if len(key) == 1 else key.split("+")
     names = [known.value for known in Keys if known.value.isidentifier()] + [*KEY_NAME_REPLACEMENTS.values()]
-    if not name or not (name in names or key_to_character(name)):
+    character = key_to_character(name) if name else None
+    if name not in names and not (character and character.isprintable()):
         raise SettingsError(f"no key is called {key!r}", hint=_meant(name, names))
     for modifier in modifiers:
         if modifier not in MODIFIERS:

@@ -3,10 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
+from datetime import datetime
+from typing import ClassVar
 
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
 from textual.screen import Screen
+from textual.widgets import Footer, OptionList, Static
 
+from mozi_cli.tui.bindings import bind
+from mozi_cli.tui.choices import Filtered
+from mozi_cli.tui.open_screen import OpenScreen
+from mozi_cli.tui.rows import paper_row
 from mozi_engine.sessions import LibraryEntry
+
+EMPTY = """\
+[b]No paper yet.[/b]
+
+Press [b]{key}[/b] and give a PDF's path, its https:// address, or an arXiv id, \
+for example [b]arxiv:1805.02262[/b].
+
+mozi finds the passages that bear on a question, answers from them, and shows the exact words on the page. \
+Everything runs on this machine."""
 
 
 class LibraryScreen(Screen[str | None]):
@@ -15,6 +34,37 @@ class LibraryScreen(Screen[str | None]):
     `read` holds the ids of the papers that the model remembers.
     """
 
+    BINDINGS: ClassVar[list[BindingType]] = [
+        bind("open", "open", show=True),
+        Binding("o", "open", show=False),
+        Binding("escape", "dismiss(None)", "Leave"),
+    ]
+
     def __init__(self, papers: Sequence[LibraryEntry], read: Container[str] = ()) -> None:
         super().__init__()
-        self._papers, self._read = papers, read
+        now = datetime.now().astimezone()
+        self._papers = papers
+        self._rows = [paper_row(entry, now, read) for entry in papers]
+
+    def compose(self) -> ComposeResult:
+        """The papers, or what to do first."""
+        yield Static("mozi · library", classes="heading")
+        if self._rows:
+            yield Filtered(self._rows, nothing="no paper like that; Ctrl+O opens another")
+        else:
+            with Vertical(classes="welcome"):
+                yield Static(EMPTY.format(key="Ctrl+O"))
+        yield Footer(show_command_palette=False)
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """Leave with the paper chosen."""
+        self.dismiss(event.option_id)
+
+    def action_open(self) -> None:
+        """Ask for another paper."""
+
+        def chosen(reference: str | None) -> None:
+            if reference is not None:
+                self.dismiss(reference)
+
+        self.app.push_screen(OpenScreen(self._papers), chosen)

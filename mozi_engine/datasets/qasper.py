@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import gzip
-import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from mozi_engine.datasets import records
+from mozi_engine.datasets.records import text as _text
 from mozi_engine.errors import DataError
 from mozi_engine.types import Paper, Paragraph, Passage, Section
 
@@ -19,11 +19,17 @@ _FLOAT = "FLOAT SELECTED"  # what stands before a table's or figure's caption in
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """One annotator's answer: its text as the official evaluator compares it, and the text it rests on."""
+    """One annotator's answer: its text as the official evaluator compares it, and the text it rests on.
+
+    `captions` are those of the tables and figures it rests on, which the official evaluator leaves out;
+    `highlighted` are the sentences within the evidence that the annotator marked.
+    """
 
     text: str
     type: AnswerType
     evidence: tuple[str, ...]
+    captions: tuple[str, ...] = ()
+    highlighted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,40 +54,51 @@ class QasperPaper:
     title: str
     passages: tuple[Passage, ...]
     questions: tuple[Question, ...]
+    abstract: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A record that is not of QASPER's form, and why."""
+    """A record that is not of QASPER's form, and why. `number` is the paper's place in the file, from 1."""
 
     paper: str
     question: str
     reason: str
+    number: int = 0
 
 
 def read(path: Path) -> Iterator[QasperPaper | Skipped]:
-    """Every paper of a published file (.json or .json.gz), in its order; broken records are named.
+    """Every paper of a published file (.json, .json.gz, or those in a .tgz), in its order.
 
+    Broken records are named. A file of questions without their papers (lekhang4497's form: question ids
+    with article_id, text, extractive_spans and evidence) gives papers made of the evidence alone.
     Raises DataError when the file is not QASPER's JSON at all.
     """
-    try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            papers = json.load(file)
-    except (OSError, EOFError, ValueError) as error:
-        raise DataError(f"{path} cannot be read: {error}", hint="give a QASPER file as published") from error
-    if not isinstance(papers, dict):
-        raise DataError(f"{path} is not QASPER's: an object of papers was expected")
-    for paper_id, record in papers.items():
-        yield from _paper(paper_id, record)
+    for _, item in splits(path):
+        yield item
 
 
-def _paper(paper_id: str, record: Any) -> Iterator[QasperPaper | Skipped]:
+def splits(path: Path) -> Iterator[tuple[str, QasperPaper | Skipped]]:
+    """The same, each with the name of the JSON file it stands in: that tells train, dev and test apart."""
+    for name, papers in records.documents(path):
+        if not isinstance(papers, dict):
+            hint = "give a QASPER file as published"
+            raise DataError(f"{name} is not QASPER's: an object of papers was expected", hint=hint)
+        if any(isinstance(record, dict) and "article_id" in record for record in papers.values()):
+            papers = _grouped(papers)
+        for number, (paper_id, record) in enumerate(papers.items(), start=1):
+            for item in paper(paper_id, record, number):
+                yield name, item
+
+
+def paper(paper_id: str, record: Any, number: int = 0) -> Iterator[QasperPaper | Skipped]:
+    """The broken questions of one paper's record, then the paper with the others; or the broken paper."""
     try:
         passages = tuple(_passages(record))
-        asked = record["qas"]
-        title = _text(record["title"])
+        asked = list(record["qas"])
+        title, abstract = _text(record["title"]), _text(record.get("abstract") or "")
     except (KeyError, TypeError, ValueError) as error:
-        yield Skipped(paper_id, "", _reason(error))
+        yield Skipped(paper_id, "", records.reason(error), number)
         return
     questions = []
     for qa in asked:
@@ -89,8 +106,28 @@ def _paper(paper_id: str, record: Any) -> Iterator[QasperPaper | Skipped]:
             questions.append(_question(qa))
         except (KeyError, TypeError, ValueError) as error:
             known = qa.get("question_id", "") if isinstance(qa, dict) else ""
-            yield Skipped(paper_id, str(known), _reason(error))
-    yield QasperPaper(paper_id, title, passages, tuple(questions))
+            yield Skipped(paper_id, str(known), records.reason(error), number)
+    yield QasperPaper(paper_id, title, passages, tuple(questions), abstract)
+
+
+def _grouped(questions: Mapping[str, Any]) -> dict[str, Any]:
+    """Questions without their papers, as papers of QASPER's form that hold their evidence alone."""
+    papers: dict[str, Any] = {}
+    for question_id, record in questions.items():
+        given = record if isinstance(record, dict) else {}
+        known = papers.setdefault(
+            str(given.get("article_id", "")),
+            {"title": "", "full_text": [], "figures_and_tables": [], "qas": []},
+        )
+        for evidence in dict.fromkeys(map(str, given.get("evidence") or ())):
+            caption, section = {"caption": _caption(evidence)}, {"section_name": "", "paragraphs": [evidence]}
+            held, new = ("figures_and_tables", caption) if _FLOAT in evidence else ("full_text", section)
+            if new not in known[held]:
+                known[held].append(new)
+        answer = {"unanswerable": False, "free_form_answer": "", "yes_no": None} | given
+        qa = {"question_id": question_id, "question": given.get("text"), "answers": [{"answer": answer}]}
+        known["qas"].append(qa)
+    return papers
 
 
 def _passages(record: Any) -> Iterator[Passage]:
@@ -117,26 +154,24 @@ def _question(qa: Any) -> Question:
 
 def _reference(answer: Any) -> Reference:
     """As the official evaluator reads an answer, evidence without tables and figures."""
-    evidence = tuple(_text(text) for text in answer["evidence"] if _FLOAT not in _text(text))
     if answer["unanswerable"]:
         return Reference(UNANSWERABLE, "none", ())
+    found = tuple(map(_text, answer["evidence"]))
+    evidence = tuple(text for text in found if _FLOAT not in text)
+    captions = tuple(_caption(text) for text in found if _FLOAT in text)
+    marked = tuple(map(_text, answer.get("highlighted_evidence") or ()))
+    rest = (evidence, captions, tuple(text for text in marked if _FLOAT not in text))
     if answer["extractive_spans"]:
-        return Reference(", ".join(map(_text, answer["extractive_spans"])), "extractive", evidence)
+        return Reference(", ".join(map(_text, answer["extractive_spans"])), "extractive", *rest)
     if answer["free_form_answer"]:
-        return Reference(_text(answer["free_form_answer"]), "abstractive", evidence)
+        return Reference(_text(answer["free_form_answer"]), "abstractive", *rest)
     if answer["yes_no"] is None:
         raise ValueError("an answer of no type")
-    return Reference("Yes" if answer["yes_no"] else "No", "boolean", evidence)
+    return Reference("Yes" if answer["yes_no"] else "No", "boolean", *rest)
 
 
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"{value!r:.40} is not a text")
-    return value
-
-
-def _reason(error: Exception) -> str:
-    return f"no {error}" if isinstance(error, KeyError) else str(error)
+def _caption(text: str) -> str:
+    return text.partition(_FLOAT)[2].removeprefix(":").strip()
 
 
 def as_paper(paper: QasperPaper) -> Paper:

@@ -188,7 +188,7 @@ def read_predictions(path: Path) -> dict[str, Prediction]:
     Further keys are passed over. Raises DataError for a line that is no prediction.
     """
     found = {}
-    for number, line in enumerate(runs.lines(path), start=1):
+    for number, line in enumerate(runs.written(path), start=1):
         question, answer = line.get("question_id"), line.get("predicted_answer")
         evidence = line.get("predicted_evidence")
         if not (isinstance(question, str) and isinstance(answer, str) and isinstance(evidence, list)):
@@ -199,5 +199,5 @@ def read_predictions(path: Path) -> dict[str, Prediction]:
 
 def timings(folder: Path) -> list[Timing]:
     """What the answers cost, in no order; of an answer that was made twice, the last time."""
-    found = {line["question_id"]: Timing(**line) for line in runs.lines(folder / "timings.jsonl")}
+    found = {line["question_id"]: Timing(**line) for line in runs.written(folder / "timings.jsonl")}
     return list(found.values())

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 
 from mozi_engine.datasets.qasper import QasperPaper, Question
+from mozi_engine.errors import DataError
 from mozi_engine.evaluation import metrics
 from mozi_engine.evaluation.bootstrap import mean
 from mozi_engine.evaluation.report import Table
 from mozi_engine.retrieval import select
 from mozi_engine.retrieval.bm25 import Bm25
-from mozi_engine.retrieval.dense import Dense, Encoder, Vectors, embed
+from mozi_engine.retrieval.dense import Dense, Embedder, Encoder, Vectors, embed
 from mozi_engine.retrieval.hybrid import Hybrid
 from mozi_engine.types import Evidence, Passage, Progress, Retriever
 
@@ -49,34 +51,48 @@ class Found:
     ndcg: float | None  # at ten
 
 
-class _Asking(Encoder):
-    """An encoder that has the vectors of all questions that will be asked."""
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Stands for an encoder: it has the vectors of all questions that will be asked."""
 
-    def __init__(self, vectors: Mapping[str, Vectors]) -> None:
-        self._asked = vectors
+    vectors: Mapping[str, Vectors]
 
-    def encode(self, texts: Sequence[str]) -> Vectors:
+    def encode(self, texts: Sequence[str], /) -> Vectors:
         """One unit vector a question, shape (n, width)."""
-        return np.array([self._asked[text] for text in texts], np.float32)
+        return np.array([self.vectors[text] for text in texts], np.float32)
 
 
 def believed(question: str, evidence: Sequence[Evidence]) -> int | None:  # noqa: ARG001  Cutoff's
     """How many mozi believes, by the chances that the search gives; None where it gives none."""
-    known = all(item.chance is not None for item in evidence)
+    known = bool(evidence) and all(item.chance is not None for item in evidence)
     return len(select.believed(evidence)) if known else None
 
 
-def builder(name: str, encoder: Encoder, asking: Encoder | None = None) -> Build:
-    """What makes the retriever of that name (one of RETRIEVERS) for a paper's id and passages.
+def encoder_of(name: str, threads: int = 0) -> Encoder:
+    """The encoder that a retriever needs: the one in the folder that it names, or else mozi's own.
 
-    `asking` encodes the questions, where that is not `encoder`.
+    Raises DataError for a name that is neither a retriever's nor such a folder's.
+    """
+    if name in RETRIEVERS:
+        return Encoder(threads)
+    folder = Path(name)
+    if not all((folder / file).is_file() for file in ("model.onnx", "tokenizer.json")):
+        hint = f"{', '.join(RETRIEVERS)}, or a folder with an encoder's model.onnx"
+        raise DataError(f"no retriever named {name}", hint=hint)
+    return Encoder(threads, folder)
+
+
+def builder(name: str, encoder: Encoder, asking: Embedder | None = None) -> Build:
+    """What makes the retriever of that name for a paper's id and passages; a folder's is dense.
+
+    `encoder` is `encoder_of` the name; `asking` encodes the questions, where that is another.
     """
 
     def build(paper_id: str, passages: Sequence[Passage]) -> Retriever:
         if name == "bm25":
             return _words(tuple(passages))
         dense = Dense(passages, embed(paper_id, passages, encoder), asking or encoder)
-        return dense if name == "dense" else Hybrid(passages, _words(tuple(passages)), dense)
+        return Hybrid(passages, _words(tuple(passages)), dense) if name == "hybrid" else dense
 
     return build
 
@@ -86,18 +102,17 @@ _words = lru_cache(maxsize=1)(Bm25)
 
 
 def evaluate(
-    papers: Iterable[QasperPaper], names: Sequence[str], encoder: Encoder, cutoff: Cutoff = believed
+    papers: Sequence[QasperPaper], encoders: Mapping[str, Encoder], cutoff: Cutoff = believed
 ) -> Iterator[Progress | tuple[str, Found]]:
     """Every question's scores by every retriever, paper by paper, after Progress for each paper.
 
-    Only body paragraphs are searched, captions are not. Vectors of passages and questions are kept in the
-    cache, by their text: a second run embeds nothing.
+    `encoders` has the encoder of each retriever's name. Only body paragraphs are searched, captions are not.
+    Vectors of passages and questions are kept in the cache, by their text: a second run embeds nothing.
     """
-    papers = list(papers)
     for number, paper in enumerate(papers, start=1):
         yield Progress("searching", number, len(papers), "papers")
-        asking = None if set(names) == {"bm25"} else _asking(paper, encoder)
-        for name in names:
+        for name, encoder in encoders.items():
+            asking = None if name == "bm25" else _asking(paper, encoder)
             retriever = builder(name, encoder, asking)(paper.id, _body(paper))
             for question in paper.questions:
                 yield name, _found(question, retriever, cutoff)
@@ -107,10 +122,10 @@ def _body(paper: QasperPaper) -> list[Passage]:
     return [passage for passage in paper.passages if passage.kind == "text"]
 
 
-def _asking(paper: QasperPaper, encoder: Encoder) -> Encoder:
+def _asking(paper: QasperPaper, encoder: Encoder) -> _Asked:
     asked = [Passage(i, "", question.text, "text", ()) for i, question in enumerate(paper.questions)]
     vectors = embed(paper.id, asked, encoder)
-    return _Asking({passage.text: vector for passage, vector in zip(asked, vectors, strict=True)})
+    return _Asked({passage.text: vector for passage, vector in zip(asked, vectors, strict=True)})
 
 
 def _found(question: Question, retriever: Retriever, cutoff: Cutoff) -> Found:
@@ -170,7 +185,7 @@ def table(name: str, found: Sequence[Found], clusters: Mapping[str, str], took: 
     return Table(name, measures, clusters, notes=notes)
 
 
-def found(papers: Iterable[QasperPaper], build: Build, cutoff: Cutoff = believed) -> list[Found]:
+def found(papers: Sequence[QasperPaper], build: Build, cutoff: Cutoff = believed) -> list[Found]:
     """Every question's scores by one retriever of any make; nothing is cached."""
     return [
         _found(question, retriever, cutoff)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -24,12 +24,23 @@ class Run:
     seed: int
 
 
-def begin(folder: Path, run: Run) -> None:
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """All that a run's replies depend on; `data` is the file's sha256, `prompt` who replies."""
+
+    data: str
+    model: str
+    prompt: str
+    seed: int
+
+
+def begin(folder: Path, run: Run | Talk) -> None:
     """Write down what the run is, or check that it is the one that was begun here.
 
     Raises DataError when the folder holds another run.
     """
-    path, wanted = folder / "run.json", asdict(run)
+    path = folder / "run.json"
+    wanted: dict[str, str | int] = asdict(run)
     known = _known(path)
     if known is None:
         with atomic(path) as file:
@@ -50,28 +61,39 @@ def _known(path: Path) -> dict[str, Any] | None:
     return known if isinstance(known, dict) else {}
 
 
-def lines(path: Path) -> list[dict[str, Any]]:
-    """The objects of a JSONL file, [] where there is none; a last line that was cut is not there.
+def written(path: Path) -> list[dict[str, Any]]:
+    """The objects that a run wrote, [] before it did; a last line that was cut is not there.
 
     Raises DataError for a line that is no object.
     """
-    try:
-        text = path.read_bytes()
-    except FileNotFoundError:
+    if not path.exists():
         return []
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}", hint="give a JSONL file") from error
-    whole = text[: text.rfind(b"\n") + 1]
-    return [_object(path, number, line) for number, line in enumerate(whole.split(b"\n")[:-1], start=1)]
+    hint = "name a new folder"
+    return _objects(path, _bytes(path, hint).split(b"\n")[:-1], hint)
 
 
-def _object(path: Path, number: int, line: bytes) -> dict[str, Any]:
+def lines(path: Path, hint: str) -> list[dict[str, Any]]:
+    """The objects of a JSONL file. Raises DataError, with this hint, for a line that is none."""
+    return _objects(path, _bytes(path, hint).splitlines(), hint)
+
+
+def _bytes(path: Path, hint: str) -> bytes:
     try:
-        found = json.loads(line)
-    except ValueError as error:
-        raise DataError(f"{path}, line {number} is no JSON", hint="name a new folder") from error
-    if not isinstance(found, dict):
-        raise DataError(f"{path}, line {number} is no object", hint="name a new folder")
+        return path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}", hint=hint) from error
+
+
+def _objects(path: Path, texts: Sequence[bytes], hint: str) -> list[dict[str, Any]]:
+    found = []
+    for number, line in enumerate(texts, start=1):
+        try:
+            record = json.loads(line)
+        except ValueError as error:
+            raise DataError(f"{path}, line {number} is no JSON", hint=hint) from error
+        if not isinstance(record, dict):
+            raise DataError(f"{path}, line {number} is no object", hint=hint)
+        found.append(record)
     return found
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from bert_score import BERTScorer
 from bert_score.utils import model2layers
 from transformers import AutoConfig
+from transformers.utils.logging import disable_progress_bar
 
 from mozi_engine.errors import ModelError
 
@@ -20,12 +21,14 @@ class BertScore:
     """
 
     def __init__(self, model: str) -> None:
+        disable_progress_bar()
         try:
-            layers = model2layers.get(model)
-            if layers is None:
-                config = AutoConfig.from_pretrained(model, local_files_only=True)
-                layers = config.num_hidden_layers
+            config = AutoConfig.from_pretrained(model, local_files_only=True)
+            layers = model2layers.get(model, config.num_hidden_layers)
             self._scorer = BERTScorer(model_type=model, num_layers=layers, batch_size=16)
+            # Of a tokenizer that does not say how much its model reads, bert-score asks 10^30 tokens.
+            tokenizer = self._scorer._tokenizer
+            tokenizer.model_max_length = min(tokenizer.model_max_length, config.max_position_embeddings)
         except (OSError, ValueError) as error:
             hint = "give an encoder's folder, or leave --bert-score out"
             raise ModelError(f"no encoder for BERTScore at {Path(model)}", hint=hint) from error

@@ -8,14 +8,14 @@ whether it is to stop.
 from __future__ import annotations
 
 import os
-import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Generator as EventStream
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from multiprocessing import get_context
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 from typing import Any, cast
 
@@ -24,7 +24,6 @@ from mozi_engine.settings import Settings
 from mozi_engine.types import GenerationSettings, Prefill, Remembering, Turn, Usage
 
 _POLL = 0.02  # seconds between two looks at whether a read is held
-_LEAVING = 5.0  # seconds that a child told to leave may take
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +62,19 @@ class Apart:
 
     def __init__(self, settings: Settings) -> None:
         """Load it: seconds, in which other threads go on. Raises what `engines.load` raises."""
-        spawning = get_context("spawn")
-        self._pipe, theirs = spawning.Pipe()
-        self._process = spawning.Process(target=_serve, args=(theirs, settings), daemon=True)
-        self._process.start()
+        self._pipe, theirs = Pipe()
+        # Not multiprocessing's own Process: it wants a stderr that is a file, which a full screen has not.
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "mozi_engine.generation.apart", str(theirs.fileno())],
+            pass_fds=(theirs.fileno(),),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C at the terminal is for the parent to act on
+        )
         theirs.close()
         self._calling = threading.Lock()
-        with self._calling:
-            known: Known = self._result()
+        known: Known = self._call("load", settings)
         self.name, self.identity = known.name, known.identity
         self.context, self.states = known.context, known.states
 
@@ -99,12 +103,12 @@ class Apart:
     def close(self) -> None:
         """End the process, whatever it is doing, and give its memory back."""
         self._process.kill()
-        self._process.join(_LEAVING)
+        self._process.wait()
 
     def _call(self, method: str, *arguments: Any) -> Any:
         with self._calling:
             self._send(Call(method, arguments))
-            return self._result()
+            return _returned(self._receive())
 
     def _events(self, call: Call, held: Callable[[], bool] = lambda: False) -> EventStream[Any, None, None]:
         with self._calling:
@@ -137,9 +141,6 @@ class Apart:
         while not isinstance(self._receive(), End):
             pass
 
-    def _result(self) -> Any:
-        return _returned(self._receive())
-
     def _send(self, message: Call | Stop) -> None:
         with _lost():
             self._pipe.send(message)
@@ -164,22 +165,19 @@ def _returned(end: End) -> Any:
     return end.value
 
 
-def _serve(pipe: Connection, settings: Settings) -> None:
+def _serve(pipe: Connection) -> None:
     """The child: load the model, then do as it is called, until the other side is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent to act on
-    for output in (1, 2):  # what llama.cpp says is not for the screen
-        os.dup2(os.open(os.devnull, os.O_WRONLY), output)
+    # Here, since the parent only talks to it.
     from mozi_engine.generation import engines
 
     try:
+        (settings,) = pipe.recv().arguments
         model = cast(Remembering, engines.load(settings))
-    except MoziError as error:
-        pipe.send(End(error=error))
-        return
-    pipe.send(End(Known(model.name, model.identity, model.context, model.states)))
-    try:
+        pipe.send(End(Known(model.name, model.identity, model.context, model.states)))
         while True:
             _answer(model, pipe)
+    except MoziError as error:
+        pipe.send(End(error=error))
     except (EOFError, OSError):
         os._exit(0)  # at once: nobody waits for what the model is still doing
 
@@ -209,3 +207,10 @@ def _all(events: EventStream[Any, None, None], pipe: Connection) -> End:
     except MoziError as error:
         return End(error=error)
     return End()
+
+
+if __name__ == "__main__":
+    # By its importable name: what crosses the pipe must be of the same classes on both sides.
+    from mozi_engine.generation import apart
+
+    apart._serve(Connection(int(sys.argv[1])))

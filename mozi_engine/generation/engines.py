@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -71,8 +72,8 @@ def _instruct(model: LlamaCpp, limit: int) -> None:
 
 def load_apart(settings: Settings) -> Generator:
     """The same, but a local model in a process of its own, so that other threads go on while it loads."""
-    if settings.engine == "remote":
-        return _remote(settings)
+    if settings.engine == "remote" or sys.platform == "win32":
+        return load(settings)
     from mozi_engine.generation.apart import Apart
 
     return Apart(settings)

@@ -71,7 +71,7 @@ def read(
     needed a password is not cached. Raises PaperError; a TextRead that came before it stays good.
     """
     path = files.expanded(path)
-    _look_at(path)
+    look_at(path)
     identity = files.sha256(path)
     if cached := _cached(identity):
         yield LayoutRead(cached)
@@ -94,7 +94,8 @@ def cache_file(identity: str) -> Path:
     return files.cache_dir() / "papers" / f"{identity}-v{codec.VERSION}.json"
 
 
-def _look_at(path: Path) -> None:
+def look_at(path: Path) -> None:
+    """Raise PaperError unless this is a file that begins like a PDF."""
     try:
         mode = path.stat().st_mode
         if stat.S_ISDIR(mode):

@@ -1,4 +1,4 @@
-"""PDF -> Paper, in a process of its own: the only module that imports PyMuPDF.
+"""PDF -> Paper, in a process of its own. PyMuPDF is imported here and in `rendering`, nowhere else.
 
 Run as `python -P -m mozi_engine.paper.pdf`. It reads one request (a line of JSON) on its standard input
 and answers in lines of JSON on its standard output:
@@ -22,7 +22,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TextIO
 
 # PyMuPDF imports its layout analysis when it is itself imported: 0.6 of 0.9 s, and the text needs none
 # of it. None in sys.modules makes that import fail, which PyMuPDF allows for; `_layout` takes it back.
@@ -69,7 +69,7 @@ _ROLES: dict[str, Role] = {
 
 def read(path: Path, identity: str, password: str | None) -> Iterator[dict[str, Any]]:
     """The messages that this module's docstring names. Raises PaperError."""
-    document, private = _open(path, password)
+    document, private = open_document(path, password)
     pages = [page_text(document[number]) for number in range(len(document))]
     scans = [page.number for page in pages if page.garbled or (page.image and not page.lines)]
     ocr = ocr_installed()
@@ -103,7 +103,8 @@ def _laid_out(document: Any, pages: list[PageText], text: Paper) -> Iterator[dic
     yield {"layout": codec.encode(paper)}
 
 
-def _open(path: Path, password: str | None) -> tuple[Any, bool]:
+def open_document(path: Path, password: str | None) -> tuple[Any, bool]:
+    """PyMuPDF's document, and whether it needed the password. Raises PaperError."""
     try:
         document = pymupdf.open(path, filetype="pdf")
         locked = bool(document.needs_pass)
@@ -237,7 +238,8 @@ def _pictured(document: Any, page: Any) -> Any:
     return page
 
 
-def _limit(gigabytes: float) -> None:
+def limit(gigabytes: float) -> None:
+    """Let this process have no more memory, where the system can see to that."""
     try:
         import resource
     except ImportError:  # Windows has no such limit
@@ -249,7 +251,7 @@ def _limit(gigabytes: float) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (size, size))
 
 
-def _own_output() -> IO[str]:
+def own_output() -> TextIO:
     """The pipe to the parent, taken from under PyMuPDF and RapidOCR, which print to standard output."""
     pipe = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
@@ -265,8 +267,8 @@ def main() -> None:
     """Answer one request; see the module's docstring."""
     request = json.loads(sys.stdin.readline())
     threading.Thread(target=_end_with, args=(sys.stdin,), daemon=True).start()
-    _limit(request["gigabytes"])
-    pipe = _own_output()
+    limit(request["gigabytes"])
+    pipe = own_output()
     for message in _answers(request):
         print(json.dumps(message), file=pipe, flush=True)
     os._exit(0)  # without waiting for the thread that reads standard input

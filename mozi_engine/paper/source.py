@@ -20,6 +20,7 @@ ARXIV = "https://arxiv.org/pdf/"
 _ARXIV_ID = re.compile(
     r"(?:(?:0[7-9]|1[0-4])\d\d\.\d{4}|(?:1[5-9]|[2-9]\d)\d\d\.\d{5}|[a-z-]+(?:\.[A-Z]{2})?/\d{7})(?:v\d+)?"
 )
+_ABOUT = re.compile(rf"https?://(?:[a-z]+\.)?arxiv\.org/abs/(?P<id>{_ARXIV_ID.pattern})/?")
 _MEGABYTE = 1_000_000
 
 
@@ -31,7 +32,7 @@ def locate(
     A path is returned as it is, whether or not something is there. A URL is fetched unless it was
     before, in steps of Progress in bytes. Raises PaperError, and SettingsError for a proxy that is none.
     """
-    url = _url(reference, arxiv)
+    url = address(reference, arxiv)
     if url is None:
         yield files.expanded(reference)
         return
@@ -41,16 +42,25 @@ def locate(
     yield target
 
 
-def _url(reference: str, arxiv: str) -> str | None:
-    scheme, colon, rest = reference.strip().partition(":")
+def address(reference: str, arxiv: str = ARXIV) -> str | None:
+    """The URL that a reference means, or None for a path. Fetches nothing.
+
+    An arXiv id may stand alone, where no file is called so, or in the address of the page about the paper.
+    Raises PaperError for what can be neither.
+    """
+    text = reference.strip()
+    scheme, colon, rest = text.partition(":")
     if scheme.casefold() == "arxiv" and colon:
         if not _ARXIV_ID.fullmatch(rest):
             raise PaperError(
                 f"{rest!r} is not an arXiv id", "for example arxiv:1805.02262 or arxiv:cs/0112017"
             )
         return arxiv + rest
+    if _ARXIV_ID.fullmatch(text) and not files.expanded(text).exists():
+        return arxiv + text
     if scheme.casefold() in ("http", "https") and rest.startswith("//"):
-        return reference.strip()
+        about = _ABOUT.fullmatch(text)
+        return arxiv + about["id"] if about else text
     if rest.startswith("//"):
         raise PaperError(f"{scheme}:// is not supported", "give a path, an https:// URL, or arxiv:ID")
     return None

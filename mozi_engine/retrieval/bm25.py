@@ -6,6 +6,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,8 @@ _TOKEN = re.compile(
     rf"|(?P<unspaced>[{_HAN_KANA}]+)"
     rf"|(?P<word>[^\W_{_HAN_KANA}]+(?:[-'][^\W_{_HAN_KANA}]+)*)"
 )
+_UNSPACED = re.compile(rf"[{_HAN_KANA}]")
+_SPACED = re.compile(r"\d+(?:[.,]\d+)+|[^\W_]+(?:[-'][^\W_]+)*")
 _DASHES = str.maketrans({"\u2010": "-", "\u2011": "-", "\u2013": "-", "\u2019": "'", "\u00ad": None})
 
 
@@ -34,10 +37,14 @@ def terms(text: str) -> list[str]:
     """
     folded = unicodedata.normalize("NFKC", text).casefold().translate(_DASHES)
     found: list[str] = []
+    if not _UNSPACED.search(folded):  # as in most papers, and sooner found
+        for word in _SPACED.findall(folded):
+            found.extend((word.replace(",", ""),) if "." in word or "," in word else _words(word))
+        return found
     for token in _TOKEN.finditer(folded):
-        if token["number"]:
+        if token.lastgroup == "number":
             found.append(token[0].replace(",", ""))
-        elif token["unspaced"]:
+        elif token.lastgroup == "unspaced":
             found.extend(_bigrams(token[0]))
         else:
             found.extend(_words(token[0]))
@@ -48,10 +55,11 @@ def _bigrams(run: str) -> list[str]:
     return [run] if len(run) == 1 else [run[i : i + 2] for i in range(len(run) - 1)]
 
 
-def _words(token: str) -> list[str]:
+@lru_cache(maxsize=1 << 16)  # a corpus says few words many times
+def _words(token: str) -> tuple[str, ...]:
     parts = [part for part in token.removesuffix("'s").replace("'", "").split("-") if part]
     whole = [singular("".join(parts))] if len(parts) > 1 else []
-    return whole + [singular(part) for part in parts]
+    return (*whole, *(singular(part) for part in parts))
 
 
 def singular(word: str) -> str:
@@ -72,6 +80,12 @@ _ASKING = frozenset(
         " why will with"
     )
 )
+
+
+def _asked(query: str) -> list[str]:
+    """The terms that a question is about; all of them where it has no other."""
+    asked = terms(query)
+    return [term for term in asked if term not in _ASKING] or asked
 
 
 class _Okapi(BM25Okapi):  # type: ignore[misc]
@@ -95,11 +109,17 @@ class Bm25:
 
     def scores(self, query: str) -> NDArray[np.float64]:
         """The BM25 score of every passage, in the order given; 0 where no term is shared."""
-        asked = terms(query)
-        words = [term for term in asked if term not in _ASKING] or asked
+        words = _asked(query)
         if self._okapi is None or not words:
             return np.zeros(len(self._passages))
         return np.asarray(self._okapi.get_scores(words), dtype=np.float64)
+
+    def coverage(self, query: str) -> NDArray[np.float64]:
+        """The share of the query's terms that every passage has, in the order given; 0 of no terms."""
+        words = {*_asked(query)}
+        if self._okapi is None or not words:
+            return np.zeros(len(self._passages))
+        return np.array([len(words & has.keys()) / len(words) for has in self._okapi.doc_freqs])
 
     def search(self, query: str, k: int) -> list[Evidence]:
         """The `k` best passages that share a term with the query, best first; ties in paper order."""

@@ -25,14 +25,14 @@ Vectors = NDArray[np.float32]
 
 
 class Encoder:
-    """all-MiniLM-L6-v2 in int8, made by benchmarks/export_encoder.py; loaded at its first use.
+    """SciDPR: all-MiniLM-L6-v2 trained on questions about papers, in int8; loaded at its first use.
 
     Reads the first 256 word pieces of a text. May be shared between threads. Texts run one by one, each on a
     core of its own: nothing is padded, and a vector depends on its text alone, where in a batch it would
     depend on its neighbours too, with which its activations are quantised.
     """
 
-    id = "03551f8f7456"  # the model file's sha256, first 12 digits: part of every cache key
+    id = "0a8a9059d5b3"  # the model file's sha256, first 12 digits: part of every cache key
     width = 384
 
     def __init__(self, threads: int = 0, folder: Path | None = None) -> None:

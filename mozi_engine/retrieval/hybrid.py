@@ -26,7 +26,7 @@ class Hybrid:
             return []
         cosines = self._dense.scores(query).astype(np.float64)
         rows = scoring.features(self._passages, self._words.scores(query), cosines)
-        chances = scoring.shipped().chances(rows)
+        chances = scoring.shipped().chances(rows, cosines, self._words.coverage(query))
         best = np.argsort(-chances, kind="stable")[:k]
         return [
             Evidence(self._passages[i], float(chances[i]), rank, float(chances[i]))

@@ -20,9 +20,10 @@ from mozi_engine.types import Passage
 
 Floats = NDArray[np.float64]
 
-# What a section's title says of its place in a paper. The first that matches; "other" where none does.
+# What a section's title says of its place in a paper: the first that matches, "other" where none does.
+# The abstract is "other" too: there was none to learn a weight from.
 _SECTIONS = {
-    "opening": r"introduct|abstract|summary|摘要|引言|绪论",
+    "opening": r"introduct|引言|绪论",
     "related": r"related|background|previous|prior|literature|相关",
     "data": r"data|corpus|corpora|annotat|collect|数据|语料",
     "results": r"result|evaluat|analys|discuss|finding|ablation|comparison|结果|分析|讨论",
@@ -42,6 +43,7 @@ NAMES = (
     "place",
     *(f"section {name}" for name in _SECTIONS),
 )
+SIGNS = ("first chance", "best cosine", "best coverage", "mean coverage")
 
 
 def features(passages: Sequence[Passage], words: Floats, cosines: Floats) -> Floats:
@@ -77,22 +79,52 @@ def _by_rank(scores: Floats) -> Floats:
     return 1 / ranks
 
 
+def signs(chances: Floats, cosines: Floats, coverage: Floats) -> Floats:
+    """What speaks for the paper answering the question at all: one number for each of SIGNS.
+
+    From the passages' chances of being evidence, their cosines, and the share of the question's terms that
+    each has; there is at least one passage.
+    """
+    first = float(np.clip(chances.max(), 1e-6, 1 - 1e-6))
+    return np.array([np.log(first / (1 - first)), cosines.max(), coverage.max(), coverage.mean()])
+
+
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """A logistic regression: its bias, and a weight for each of NAMES."""
+    """A logistic regression: its bias, and a weight a column."""
 
     bias: float
     weights: Floats
 
     def chances(self, rows: Floats) -> Floats:
-        """The chance that each row's passage is evidence."""
+        """The chance of each row, in [0, 1]; of one row, a number."""
         chances: Floats = 1 / (1 + np.exp(-(rows @ self.weights + self.bias)))
         return chances
 
 
+@dataclass(frozen=True, slots=True)
+class Model:
+    """Two regressions: whether the paper answers, and if it does, which passages are the evidence."""
+
+    answerable: Weights
+    evidence: Weights
+
+    def chances(self, rows: Floats, cosines: Floats, coverage: Floats) -> Floats:
+        """Each passage's chance of being evidence, the chance that there is any being a factor of it."""
+        if not len(rows):
+            return np.zeros(0)
+        given = self.evidence.chances(rows)
+        chances: Floats = given * self.answerable.chances(signs(given, cosines, coverage))
+        return chances
+
+
 @cache
-def shipped() -> Weights:
+def shipped() -> Model:
     """The weights that come with mozi."""
-    text = files("mozi_engine.retrieval").joinpath("weights.toml").read_text("utf-8")
-    table = tomllib.loads(text)["passage"]
-    return Weights(table["bias"], np.array([table["weights"][name] for name in NAMES]))
+    table = tomllib.loads(files("mozi_engine.retrieval").joinpath("weights.toml").read_text("utf-8"))
+
+    def read(name: str, columns: Sequence[str]) -> Weights:
+        weights = table[name]["weights"]
+        return Weights(table[name]["bias"], np.array([weights[column] for column in columns]))
+
+    return Model(read("answerable", SIGNS), read("evidence", NAMES))

@@ -1,1 +1,1 @@
-"""The companion: listens to researchers who are having a hard time; briefly, warmly, in Chinese and English."""
+"""The companion: listens to researchers who have a hard time, warmly and briefly."""

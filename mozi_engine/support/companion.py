@@ -8,8 +8,12 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 
-from mozi_engine.support import crisis
+from mozi_engine import prompts
+from mozi_engine.errors import QuestionError
+from mozi_engine.support import care, crisis, helplines, paper, strategies
 from mozi_engine.support.crisis import Risk
+from mozi_engine.support.limits import Limited
+from mozi_engine.support.memory import Memory
 from mozi_engine.types import (
     Evidence,
     GenerationSettings,
@@ -21,10 +25,18 @@ from mozi_engine.types import (
     Usage,
 )
 
+MAX_CHARACTERS = 4000  # people who pour their heart out write more than people who ask
+_TOKENS = 160  # the longest reply that is allowed, and a sentence more
+
+_FALLBACK: dict[care.Language, str] = {
+    "English": "That sounds like a lot. What weighs most on you right now?",
+    "Chinese": "听起来真的不容易。现在最压着你的是哪一件？",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A piece of the reply."""
+    """A piece of the reply: whole sentences, for what is shown is not taken back."""
 
     text: str
 
@@ -33,16 +45,16 @@ class Token:
 class Reply:
     """What was said, and why it was said so.
 
-    `strategy` is one of ESConv's (Liu et al., 2021), or "crisis" for the fixed replies, with `risk` where
-    this very message gave the alarm. `evidence` are passages of the open paper that the person spoke of.
+    `strategy` is one of prompts.GUIDANCE, or "fixed" for a reply that no model wrote. `risk` is what the
+    screen found in this very message. `evidence` are passages of the open paper that the person spoke of.
     """
 
     text: str
     strategy: str
     reason: str
-    risk: Risk | None = None
-    evidence: tuple[Evidence, ...] = ()
-    timings: Timings = Timings()
+    risk: Risk | None
+    evidence: tuple[Evidence, ...]
+    timings: Timings
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +68,7 @@ Event = Prefill | Token | Replied
 
 
 class Companion:
-    """Talks with a person about how they are. One a conversation."""
+    """Talks with one person about how they are. It holds the summary of a long conversation, no more."""
 
     def __init__(
         self,
@@ -66,30 +78,46 @@ class Companion:
         retriever: Retriever | None = None,
     ) -> None:
         """`locale` is the setting of that name; `retriever` searches the paper that is open, if one is."""
-        self._generator, self._settings = generator, settings
+        self._generator = generator
+        self._settings = replace(settings, max_new_tokens=min(settings.max_new_tokens, _TOKENS))
         self._locale, self._retriever = locale, retriever
-
-    @property
-    def introduction(self) -> str:
-        """What is said once, before the first message: what this is, and is not."""
-        return (
-            "I'm a program that listens, on your own machine: not a person, not a clinician. "
-            "说中文也可以。 What's on your mind?"
-        )
+        self._memory = Memory(generator)
 
     def reply(self, message: str, history: Sequence[Turn] = ()) -> EventStream[Event, None, None]:
         """Events as they happen, Replied last. Closing the iterator stops the generation.
 
-        `history` is the conversation so far, oldest first. Raises QuestionError, ModelError, ServerError.
+        `history` is the conversation so far, oldest first. The message is screened before anything else;
+        while a fixed reply is called for, no model is asked. Raises QuestionError, ModelError, ServerError.
         """
         started = time.perf_counter()
-        if risk := crisis.screen(message):
-            text = "I'm worried about you. Are you thinking about ending your life?"
-            yield Token(text)
-            yield Replied(Reply(text, "crisis", f"the message says {risk.sign!r}", risk))
+        message = check(message)
+        risk = crisis.screen(message)
+        spoken = language(message)
+        help_ = helplines.find(self._locale, spoken)
+        if fixed := care.respond(message, history, risk, help_, spoken):
+            yield Token(fixed.text)
+            timings = Timings(ttft_ms=_since(started), total_ms=_since(started))
+            yield Replied(Reply(fixed.text, "fixed", fixed.reason, risk, (), timings))
             return
-        prompt = (Turn("system", "You listen warmly and briefly."), *history, Turn("user", message))
-        text, timings = "", Timings()
+        choice = strategies.choose(message, history)
+        evidence = self._evidence(message)
+        recalled = yield from self._memory.recall(history)
+        prompt = prompts.render_support(message, choice.strategy, recalled.recent, recalled.summary, evidence)
+        text, timings = yield from self._generate(prompt, Limited(prompts.language(message)), started)
+        if not text:
+            text = _FALLBACK[spoken]
+            yield Token(text)
+        timings = replace(timings, total_ms=_since(started))
+        yield Replied(Reply(text, choice.strategy, choice.reason, None, evidence, timings))
+
+    def _evidence(self, message: str) -> tuple[Evidence, ...]:
+        meant = paper.query(message) if self._retriever else ""
+        return tuple(self._retriever.search(meant, 1)) if self._retriever and meant else ()
+
+    def _generate(
+        self, prompt: Sequence[Turn], limited: Limited, started: float
+    ) -> EventStream[Event, None, tuple[str, Timings]]:
+        timings = Timings()
         with closing(self._generator.stream(prompt, self._settings)) as pieces:
             for piece in pieces:
                 match piece:
@@ -97,8 +125,49 @@ class Companion:
                         timings = replace(timings, prompt_tokens=read, completion_tokens=written)
                     case Prefill():
                         yield piece
-                    case str():
-                        text += piece
-                        yield Token(piece)
-        timings = replace(timings, total_ms=(time.perf_counter() - started) * 1000)
-        yield Replied(Reply(text.strip(), "reflection", "it listens first", timings=timings))
+                    case str() if said := limited.feed(piece):
+                        timings = replace(timings, ttft_ms=timings.ttft_ms or _since(started))
+                        yield Token(said)
+                if limited.full:
+                    break
+        if not limited.full and (said := limited.finish()):
+            timings = replace(timings, ttft_ms=timings.ttft_ms or _since(started))
+            yield Token(said)
+        return limited.text, timings
+
+
+def language(text: str) -> care.Language:
+    """Which of the two languages of the fixed replies suits the text."""
+    return "Chinese" if prompts.language(text) == "Chinese" else "English"
+
+
+def introduction(locale: str) -> str:
+    """What is said once, before the first message: what this is, and is not; in both languages if unsure."""
+    country = helplines.find(locale, "").country
+    if country in ("CN", "TW", "HK"):
+        return care.INTRODUCTION["Chinese"]
+    if locale:
+        return care.INTRODUCTION["English"]
+    return f"{care.INTRODUCTION['English']}\n{care.INTRODUCTION['Chinese']}"
+
+
+def check(message: str) -> str:
+    """The message without outer space. Raises QuestionError when it is empty, far too long, or no text."""
+    message = message.strip()
+    try:
+        message.encode()
+    except UnicodeEncodeError as error:
+        raise QuestionError("the message is not UTF-8 text", hint="send it, or save it, as UTF-8") from error
+    if not message:
+        raise QuestionError("the message is empty", hint="write anything: how the day was will do")
+    if len(message) > MAX_CHARACTERS:
+        raise QuestionError(
+            f"the message has {len(message):,} characters; the limit is {MAX_CHARACTERS:,}",
+            hint="send it in two parts",
+        )
+    return message
+
+
+def _since(started: float) -> float:
+    """Milliseconds since `started`."""
+    return (time.perf_counter() - started) * 1000

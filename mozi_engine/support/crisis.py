@@ -1,31 +1,101 @@
-"""Whether a message may be about suicide or self-harm: asked of every message, before anything is generated."""
+"""Whether a message may be about suicide or self-harm: asked of every message before anything is said.
+
+Rules for what is known to be said (`signs.toml`), and a small classifier for what is not
+(`classifier.tsv`). Neither asks a language model.
+"""
 
 from __future__ import annotations
 
 import re
+import tomllib
+import unicodedata
 from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files as package_files
 from typing import Literal
 
-RiskKind = Literal["self", "other", "past"]
+from mozi_engine.support import classifier
+
+About = Literal["self", "other", "loss", "past"]
+
+_TRADITIONAL = str.maketrans(
+    "殺來結書兒輕尋斷讓過還這個們嗎說話對樣麼沒為會時間學論導師實驗稿課題壓點開關傷痛腕藥數樓頂橋車輛離別見親愛媽爺負擔連繼續堅撐煩準備買繩遺寫選義處誰無盡盡覺夢",
+    "杀来结书儿轻寻断让过还这个们吗说话对样么没为会时间学论导师实验稿课题压点开关伤痛腕药数楼顶桥车辆离别见亲爱妈爷负担连继续坚撑烦准备买绳遗写选义处谁无尽尽觉梦",
+)
+_QUOTED = re.compile(r"[“\"「『][^”\"」』]*[”\"」』]|(?<!\w)'[^']*'(?!\w)")
 
 
 @dataclass(frozen=True, slots=True)
 class Risk:
     """What the screen found.
 
-    `kind` is about whom: the person, somebody else, or the person some time ago. `sign` is what gave it
-    away, to the letter where a rule found it; `probability` is the classifier's, in [0, 1].
+    `about` is whose risk it is: the person's, somebody else's now, that of somebody who has died, or the
+    person's own some time ago. `sign` names the family of signs; `words` are those that gave it away, ""
+    where only the classifier did.
     """
 
-    kind: RiskKind
+    about: About
     sign: str
-    probability: float
+    words: str
 
 
-_EXPLICIT = re.compile(r"kill myself|end my life|suicid|want to die|自杀|不想活|轻生|想死", re.IGNORECASE)
+@dataclass(frozen=True, slots=True)
+class _Sign:
+    name: str
+    about: About
+    patterns: tuple[re.Pattern[str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    work: re.Pattern[str]
+    harmless: tuple[re.Pattern[str], ...]
+    signs: tuple[_Sign, ...]
 
 
 def screen(text: str) -> Risk | None:
     """The risk in one message, or None."""
-    found = _EXPLICIT.search(text)
-    return Risk("self", found[0], 1.0) if found else None
+    text = unexcused(plain(text))
+    if risk := ruled(text):
+        return risk
+    if not classifier.alarms(text):
+        return None
+    concepts = classifier.concepts_of(text)
+    about: About = "other" if "somebody" in concepts and "i" not in concepts else "self"
+    return Risk(about, "the whole of the message", "")
+
+
+def plain(text: str) -> str:
+    """The text as rules and classifier read it: small letters, simplified Chinese, straight quotes."""
+    text = unicodedata.normalize("NFKC", text).casefold().translate(_TRADITIONAL)
+    text = re.sub(r"[\u200b-\u200f\u2060\ufeff]", "", text).replace("’", "'").replace("‘", "'")
+    return " ".join(text.split())
+
+
+def unexcused(text: str) -> str:
+    """The text without turns of phrase, and without quotations where it speaks of a work."""
+    rules = _rules()
+    if rules.work.search(_QUOTED.sub(" ", text)):
+        text = _QUOTED.sub(" ", text)
+    for phrase in rules.harmless:
+        text = phrase.sub(" ", text)
+    return text
+
+
+def ruled(text: str) -> Risk | None:
+    """What the rules alone say of a text that is `plain` and `unexcused`."""
+    for sign in _rules().signs:
+        for pattern in sign.patterns:
+            if found := pattern.search(text):
+                return Risk(sign.about, sign.name, found[0].strip())
+    return None
+
+
+@cache
+def _rules() -> _Rules:
+    table = tomllib.loads(package_files("mozi_engine.support").joinpath("signs.toml").read_text("utf-8"))
+    return _Rules(
+        re.compile(table["work"]),
+        tuple(map(re.compile, table["harmless"])),
+        tuple(_Sign(s["name"], s["about"], tuple(map(re.compile, s["patterns"]))) for s in table["sign"]),
+    )

@@ -2,93 +2,68 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from mozi_engine.datasets.qasper import QasperPaper
-from mozi_engine.retrieval import select
-from mozi_engine.retrieval.scoring import Floats, Weights
+from mozi_engine.retrieval import scoring
+from mozi_engine.retrieval.scoring import Floats, Model, Weights
 
 FOLDS, STRENGTH = 8, 0.3  # STRENGTH is scikit-learn's C: the inverse of the penalty
-REFUSED = 0.12  # about one question in eight of QASPER has no evidence in the text
-
-Key = tuple[str, str]  # a paper's id, and a question
-Strangers = Mapping[str, Sequence[Floats]]  # by paper: the features of questions that it does not answer
+DOUBTING = 10.0  # the same, of the chance that there is an answer
 
 
 @dataclass(frozen=True, slots=True)
-class Learned:
-    """Chances by question, and the chance that its paper does not answer it; that of strangers' questions."""
+class Asked:
+    """A question put to a paper: what speaks for each passage, and for there being an answer.
 
-    chances: Mapping[Key, Floats]
-    none: Mapping[Key, float]
-    strangers: Sequence[float]
+    `evidence` says which passages any annotator rests on; `answered` whether the question is answered there.
+    """
 
-
-def cross_validated(
-    papers: Sequence[QasperPaper], rows: Mapping[Key, Floats], use: Sequence[int], strangers: Strangers
-) -> Learned:
-    """Each paper scored by weights that were fitted on others; `use` are the columns to learn from."""
-    chances: dict[Key, Floats] = {}
-    none: dict[Key, float] = {}
-    far: list[float] = []
-    for fold in range(FOLDS):
-        test = papers[fold::FOLDS]
-        known = [paper for paper in papers if paper not in test]
-        weights = fit(known, rows, use)
-        for paper in test:
-            for question in paper.questions:
-                key = paper.id, question.text
-                chances[key] = weights.chances(rows[key][:, use])
-        answered, refused = shapes(known, rows, use, weights, strangers)
-        model = answerability(answered, refused)
-        for paper in test:
-            for question in paper.questions:
-                shape = select.shape(sorted(chances[paper.id, question.text], reverse=True))
-                none[paper.id, question.text] = float(model.predict_proba([shape])[0, 0])
-        _, apart = shapes([replace(p, questions=()) for p in test], rows, use, weights, strangers)
-        far += [float(value) for value in model.predict_proba(apart)[:, 0]] if apart else []
-    return Learned(chances, none, far)
+    paper_id: str
+    question: str
+    rows: Floats
+    cosines: Floats
+    coverage: Floats
+    evidence: tuple[bool, ...]
+    answered: bool
 
 
-def fit(papers: Sequence[QasperPaper], rows: Mapping[Key, Floats], use: Sequence[int]) -> Weights:
-    """Logistic regression: whether the passage is evidence for any annotator."""
-    asked = [(paper, question) for paper in papers for question in paper.questions if question.evidence]
-    data = np.concatenate([rows[paper.id, question.text][:, use] for paper, question in asked])
-    labels = [p.text in question.evidence for paper, question in asked for p in paper.passages]
-    model = LogisticRegression(C=STRENGTH, max_iter=2000).fit(data, labels)
+def fit(asked: Sequence[Asked], use: Sequence[int]) -> Model:
+    """Both regressions; `use` are the columns of `rows` to learn from.
+
+    The chance of an answer is fitted as if half of all questions had none; a threshold decides what to doubt.
+    """
+    known = [item for item in asked if any(item.evidence)]
+    data = np.concatenate([item.rows[:, use] for item in known])
+    evidence = _fitted(data, [label for item in known for label in item.evidence], STRENGTH)
+    signs = [_signs(evidence, item, use) for item in asked]
+    labels = [item.answered for item in asked]
+    share = {label: len(labels) / 2 / max(1, labels.count(label)) for label in (True, False)}
+    answerable = _fitted(np.array(signs), labels, DOUBTING, [share[label] for label in labels])
+    return Model(answerable, evidence)
+
+
+def _fitted(
+    data: Floats, labels: Sequence[bool], strength: float, weights: Sequence[float] | None = None
+) -> Weights:
+    if len({*labels}) < 2:
+        return Weights(20.0 if labels[0] else -20.0, np.zeros(data.shape[1]))
+    model = LogisticRegression(C=strength, max_iter=2000).fit(data, labels, sample_weight=weights)
     return Weights(float(model.intercept_[0]), model.coef_[0])
 
 
-def shapes(
-    papers: Sequence[QasperPaper],
-    rows: Mapping[Key, Floats],
-    use: Sequence[int],
-    weights: Weights,
-    strangers: Strangers,
-) -> tuple[list[tuple[float, ...]], list[tuple[float, ...]]]:
-    """What the rankings look like of questions that are answered, and of those that are not."""
-    answered: list[tuple[float, ...]] = []
-    refused: list[tuple[float, ...]] = []
-    for paper in papers:
-        for question in paper.questions:
-            chances = weights.chances(rows[paper.id, question.text][:, use])
-            where = answered if question.evidence else refused
-            where.append(select.shape(sorted(chances, reverse=True)))
-        for features in strangers.get(paper.id, ()):
-            chances = weights.chances(features[:, use])
-            refused.append(select.shape(sorted(chances, reverse=True)))
-    return answered, refused
+def _signs(evidence: Weights, item: Asked, use: Sequence[int]) -> Floats:
+    return scoring.signs(evidence.chances(item.rows[:, use]), item.cosines, item.coverage)
 
 
-def answerability(
-    answered: Sequence[tuple[float, ...]], refused: Sequence[tuple[float, ...]]
-) -> LogisticRegression:
-    """Logistic regression with the classes weighed as QASPER has them."""
-    labels = [1] * len(answered) + [0] * len(refused)
-    share = {1: (1 - REFUSED) / max(1, len(answered)), 0: REFUSED / max(1, len(refused))}
-    weights = np.array([share[label] for label in labels]) * len(labels)
-    return LogisticRegression(C=1.0, max_iter=2000).fit([*answered, *refused], labels, sample_weight=weights)
+def cross_validated(asked: Sequence[Asked], use: Sequence[int]) -> list[Floats]:
+    """The chances of every question's passages by a model that was fitted on other papers."""
+    papers = list(dict.fromkeys(item.paper_id for item in asked))
+    fold = {paper: number % FOLDS for number, paper in enumerate(papers)}
+    models = [fit([item for item in asked if fold[item.paper_id] != each], use) for each in range(FOLDS)]
+    return [
+        models[fold[item.paper_id]].chances(item.rows[:, use], item.cosines, item.coverage) for item in asked
+    ]

@@ -64,16 +64,16 @@ def test_two_retrievers_are_compared(data: Path, tmp_path: Path) -> None:
     assert "difference" in shown.stdout
 
 
-def test_an_unknown_retriever_is_wrong_usage(data: Path) -> None:
-    ran = mozi("eval", "retrieval", data, "--retriever", "bm52")
-    assert ran.returncode == 2
-    assert "bm25, dense, hybrid" in ran.stderr
+def test_an_unknown_retriever_is_one_line_and_a_hint(data: Path) -> None:
+    message, hint = refusal(mozi("eval", "retrieval", data, "--retriever", "bm52"))
+    assert "bm52" in message
+    assert "bm25, dense, hybrid" in hint
 
 
 def test_a_file_that_is_not_there_is_one_line_and_a_hint() -> None:
     message, hint = refusal(mozi("eval", "retrieval", "none.json"))
     assert "none.json cannot be read" in message
-    assert "QASPER" in hint
+    assert "as published" in hint
 
 
 def _asks(data: Path, out: Path, server: OpenAIServer, *more: object) -> tuple[object, ...]:
@@ -125,7 +125,7 @@ def test_another_run_is_not_mixed_in(data: Path, tmp_path: Path, openai: OpenAIS
     assert "holds another run: evidence retrieved" in message
 
 
-@pytest.mark.parametrize("given", [("--evidence", "some"), ("--workers", "0"), ("--retriever", "none")])
+@pytest.mark.parametrize("given", [("--evidence", "some"), ("--workers", "0"), ("-k", "0")])
 def test_wrong_usage(data: Path, tmp_path: Path, openai: OpenAIServer, given: tuple[str, str]) -> None:
     assert mozi(*_asks(data, tmp_path / "run", openai, *given)).returncode == 2
 
@@ -173,3 +173,56 @@ def test_a_run_killed_in_the_middle_resumes_to_the_same_bytes(
         json.loads((tmp_path / name / "report.json").read_text("utf-8")) for name in ("whole", "cut")
     )
     assert whole["tables"] == resumed["tables"]
+
+
+def _dialogues(path: Path) -> Path:
+    messages = [
+        {"role": "user", "content": "My paper was rejected again."},
+        {"role": "assistant", "content": "That hurts. What did the reviewers say?"},
+    ]
+    path.write_text(json.dumps({"id": "d", "type": "support", "messages": messages}) + "\n", "utf-8")
+    return path
+
+
+def test_the_companion_replies_once_and_is_scored_as_often_as_asked(
+    tmp_path: Path, openai: OpenAIServer
+) -> None:
+    data, labelled = _dialogues(tmp_path / "sft.jsonl"), tmp_path / "crisis.jsonl"
+    labelled.write_text('{"text": "I want to die", "label": "risk", "lang": "en"}\n', "utf-8")
+    openai.says("That hurts. What now?")
+    out = tmp_path / "talk"
+    ran = mozi(
+        *("eval", "dialogues", data, out, "--base-url", openai.url, "--model", "tiny"),
+        *("--crisis", labelled, "--json"),
+    )
+    tables = _tables(ran)
+    assert list(tables) == ["replies", "crisis screen"]
+    assert tables["replies"]["length, words"]["value"] == 4
+    assert tables["crisis screen"]["recall"]["value"] == 1
+    asked = len(openai.requests)
+    again = mozi("eval", "dialogues", data, out, "--score-only", "--crisis", labelled, "--json")
+    assert again.stdout == ran.stdout
+    assert len(openai.requests) == asked
+    other = mozi(
+        *("eval", "dialogues", data, out, "--base-url", openai.url, "--model", "tiny", "--prompt", "none")
+    )
+    assert "holds another run: prompt support" in refusal(other)[0]
+
+
+def test_the_bare_model_replies_without_mozis_prompt(tmp_path: Path, openai: OpenAIServer) -> None:
+    data = _dialogues(tmp_path / "sft.jsonl")
+    openai.says("Oh no.")
+    ran = mozi(
+        *("eval", "dialogues", data, tmp_path / "bare", "--base-url", openai.url, "--model", "tiny"),
+        *("--prompt", "none"),
+    )
+    assert ran.returncode == 0, ran.stderr
+    (request,) = openai.requests
+    assert [message["role"] for message in request[2]["messages"]] == ["user"]
+
+
+def test_the_crisis_screen_is_scored_alone(tmp_path: Path) -> None:
+    path = tmp_path / "crisis.jsonl"
+    path.write_text('{"text": "This review is killing me", "label": "none", "lang": "en"}\n', "utf-8")
+    tables = _tables(mozi("eval", "crisis", path, "--json"))
+    assert tables["crisis screen"]["false alarms"]["value"] == 0

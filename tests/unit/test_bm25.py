@@ -116,3 +116,10 @@ def test_a_passage_of_distinct_words_is_the_best_answer_to_itself(
     written = [" ".join(sorted(each)) for each in corpus]
     asked = data.draw(st.integers(0, len(written) - 1))
     assert Bm25(passages(*written)).search(written[asked], 1)[0].passage.index == asked
+
+
+def test_coverage_is_the_share_of_what_is_asked_about() -> None:
+    index = Bm25([Passage(0, "", "a graph of papers", "text", ()), Passage(1, "", "we thank", "text", ())])
+    assert index.coverage("How many papers are in the graph?").tolist() == [2 / 3, 0]
+    assert index.coverage("").tolist() == [0, 0]
+    assert Bm25([]).coverage("graph").shape == (0,)

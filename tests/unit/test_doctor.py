@@ -8,6 +8,7 @@ import socket
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 import typer
 from typer.testing import CliRunner
@@ -141,3 +142,14 @@ def test_programs_get_one_json_array() -> None:
     rows = json.loads(run("--json")[1])
     assert {"name", "state", "detail", "remedy"} == set(rows[0])
     assert rows[0]["name"] == "mozi"
+
+
+@pytest.mark.parametrize(
+    ("overhead", "fit"),
+    [(0, "fits"), (psutil.virtual_memory().total - 10, "fits alone"), (10**15, "too large")],
+)
+def test_a_model_fits_into_the_memory_that_is_free_or_all_of_it_or_not(
+    overhead: int, fit: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "OVERHEAD", overhead)
+    assert doctor.fit(catalog.ModelSpec("small", bytes=5)) == fit

@@ -68,11 +68,11 @@ def test_a_paper_is_its_paragraphs_then_its_captions(tmp_path: Path) -> None:
 def test_the_four_types_of_answer_read_as_the_official_evaluator_reads_them(tmp_path: Path) -> None:
     (paper,) = _read(tmp_path, PAPERS)
     assert isinstance(paper, QasperPaper)
-    evidence = ("We use SQuAD.",)
+    found = (("We use SQuAD.",), ("Table 1: Data.",))
     assert paper.questions[0].references == (
-        Reference("SQuAD, NQ", "extractive", evidence),
-        Reference("Two datasets", "abstractive", evidence),
-        Reference("No", "boolean", evidence),
+        Reference("SQuAD, NQ", "extractive", *found),
+        Reference("Two datasets", "abstractive", *found),
+        Reference("No", "boolean", *found),
         Reference(UNANSWERABLE, "none", ()),
     )
 

@@ -1,9 +1,13 @@
 from collections.abc import Sequence
+from dataclasses import replace
+from importlib.resources import files
+from pathlib import Path
 
 import pytest
 
 from mozi_engine.datasets.qasper import UNANSWERABLE, QasperPaper, Question, Reference
-from mozi_engine.evaluation.retrieval import Found, builder, evaluate, milliseconds, table
+from mozi_engine.errors import DataError
+from mozi_engine.evaluation.retrieval import Found, builder, encoder_of, evaluate, milliseconds, table
 from mozi_engine.retrieval.dense import Encoder, Vectors
 from mozi_engine.types import Evidence, Progress
 from tests.conftest import passage
@@ -28,7 +32,7 @@ PAPER = QasperPaper(
 
 
 def _found(*names: str, **more: object) -> list[tuple[str, Found]]:
-    found = evaluate([PAPER], names, Encoder(), **more)  # type: ignore[arg-type]
+    found = evaluate([PAPER], {name: Encoder() for name in names}, **more)  # type: ignore[arg-type]
     return [item for item in found if not isinstance(item, Progress)]
 
 
@@ -57,6 +61,14 @@ def test_a_learned_cutoff_may_believe_nothing() -> None:
     assert {s.name: s.value for s in scores}["Evidence-F1, learned cutoff"] == 0.5
 
 
+def test_a_search_without_chances_has_no_learned_cutoff() -> None:
+    """Not even where it finds nothing."""
+    question = replace(PAPER.questions[0], text="xyzzy")
+    paper = replace(PAPER, questions=(*PAPER.questions, question))
+    found = evaluate([paper], {"bm25": Encoder()})
+    assert [item[1].learned_f1 for item in found if not isinstance(item, Progress)] == [None] * 3
+
+
 def test_every_retriever_is_asked_about_every_question_in_one_pass() -> None:
     found = _found("bm25", "dense", "hybrid")
     assert [(name, item.question_id) for name, item in found] == [
@@ -77,8 +89,24 @@ class Unloadable(Encoder):
 
 def test_a_second_run_embeds_nothing() -> None:
     first = _found("dense", "hybrid")
-    again = [item for item in evaluate([PAPER], ("dense", "hybrid"), Unloadable()) if item]
+    again = evaluate([PAPER], {name: Unloadable() for name in ("dense", "hybrid")})
     assert [item for item in again if not isinstance(item, Progress)] == first
+
+
+def test_a_folder_with_an_encoder_is_a_dense_retriever(tmp_path: Path) -> None:
+    own = files("mozi_engine.retrieval").joinpath("encoder")
+    for name in ("model.onnx", "tokenizer.json"):
+        (tmp_path / name).write_bytes(own.joinpath(name).read_bytes())
+    name = str(tmp_path)
+    found = evaluate([PAPER], {name: encoder_of(name), "dense": encoder_of("dense")})
+    scores = [item[1] for item in found if not isinstance(item, Progress)]
+    assert scores[:2] == scores[2:]
+
+
+def test_what_is_no_retriever_is_refused(tmp_path: Path) -> None:
+    for name in ("bm52", str(tmp_path)):
+        with pytest.raises(DataError, match="no retriever named"):
+            encoder_of(name)
 
 
 def test_vectors_at_hand_change_nothing() -> None:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from mozi_engine.retrieval import scoring
 from tests.conftest import passage
@@ -15,7 +16,7 @@ finite = st.floats(0, 30, allow_nan=False)
     ("title", "part"),
     [
         ("1 Introduction", "opening"),
-        ("Abstract", "opening"),
+        ("Abstract", "other"),
         ("3.2 Experimental Setup", "experiments"),
         ("Datasets", "data"),
         ("Results and Discussion", "results"),
@@ -43,13 +44,30 @@ def test_no_passages_have_no_rows() -> None:
     assert scoring.features([], np.zeros(0), np.zeros(0)).shape == (0, len(scoring.NAMES))
 
 
+def chances(words: list[float], cosines: list[float], coverage: list[float]) -> NDArray[np.float64]:
+    passages = [passage("some words", i) for i in range(len(words))]
+    near = np.array(cosines)
+    rows = scoring.features(passages, np.array(words), near)
+    return scoring.shipped().chances(rows, near, np.array(coverage))
+
+
 def test_the_weights_that_ship_prefer_what_words_and_meaning_both_prefer() -> None:
-    passages = [passage("some words", i) for i in range(4)]
-    rows = scoring.features(passages, np.array([9.0, 1, 2, 0]), np.array([0.7, 0.2, 0.1, 0.1]))
-    chances = scoring.shipped().chances(rows)
-    assert chances.argmax() == 0
-    assert np.all((chances > 0) & (chances < 1))
+    found = chances([9.0, 1, 2, 0], [0.7, 0.2, 0.1, 0.1], [1.0, 0.2, 0.2, 0])
+    assert found.argmax() == 0
+    assert np.all((found > 0) & (found < 1))
+
+
+def test_a_question_that_nothing_in_the_paper_is_near_has_smaller_chances() -> None:
+    near = chances([9.0, 1, 2, 0], [0.7, 0.2, 0.1, 0.1], [1.0, 0.2, 0.2, 0])
+    far = chances([0.9, 0.1, 0.2, 0], [0.1, 0.02, 0.01, 0.01], [0.1, 0, 0, 0])
+    assert far.max() < near.max() / 5
 
 
 def test_every_feature_has_its_weight() -> None:
-    assert scoring.shipped().weights.shape == (len(scoring.NAMES),)
+    model = scoring.shipped()
+    assert model.evidence.weights.shape == (len(scoring.NAMES),)
+    assert model.answerable.weights.shape == (len(scoring.SIGNS),)
+
+
+def test_no_passages_have_no_chances() -> None:
+    assert chances([], [], []).shape == (0,)

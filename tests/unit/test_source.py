@@ -11,7 +11,7 @@ from threading import Thread
 import pytest
 
 from mozi_engine.errors import PaperError, SettingsError
-from mozi_engine.paper.source import locate
+from mozi_engine.paper.source import address, locate
 from mozi_engine.types import Progress
 
 PDF = b"%PDF-1.5\n" + b"x" * 300_000
@@ -154,3 +154,30 @@ def test_a_proxy_that_is_none_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_no_network(home: Path) -> None:
     assert "cannot fetch" in fails("http://127.0.0.1:9/paper.pdf", home)
+
+
+@pytest.mark.parametrize(
+    ("reference", "url"),
+    [
+        ("arxiv:1805.02262", "https://arxiv.org/pdf/1805.02262"),
+        ("1805.02262v2", "https://arxiv.org/pdf/1805.02262v2"),
+        ("https://arxiv.org/abs/1805.02262", "https://arxiv.org/pdf/1805.02262"),
+        ("http://export.arxiv.org/abs/cs/0112017v1/", "https://arxiv.org/pdf/cs/0112017v1"),
+        ("https://arxiv.org/pdf/1805.02262", "https://arxiv.org/pdf/1805.02262"),
+        (" https://example.org/abs/1805.02262 ", "https://example.org/abs/1805.02262"),
+        ("paper.pdf", None),
+        ("1805.022622", None),
+        ("cs/0112017.pdf", None),
+    ],
+)
+def test_what_a_reference_means(reference: str, url: str | None) -> None:
+    assert address(reference) == url
+
+
+def test_a_file_that_is_called_like_an_arxiv_id_is_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "1805.02262").write_bytes(PDF)
+    assert address("1805.02262") is None
+    assert fetch("1805.02262") == Path("1805.02262")

@@ -224,3 +224,24 @@ def test_an_unknown_base_and_data_without_questions_are_refused(recipe, tmp_path
     only_held_out = replace(recipe, data=replace(recipe.data, train=recipe.data.evaluate))
     with pytest.raises(DataError, match="left to train on"):
         retriever.data(only_held_out)
+
+
+def test_a_dry_run_shows_the_recipe_and_the_data_and_trains_nothing(recipe, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    from typer.testing import CliRunner
+
+    from mozi_cli.main import app
+
+    changes = [
+        f"base={recipe.base}",
+        f"data.train=[{recipe.data.train[0]}]",
+        f"data.evaluate=[{recipe.data.evaluate[0]}]",
+    ]
+    run = ["train", "retriever", "retriever-scidpr-small", *changes, "--out", str(tmp_path / "run")]
+    shown = CliRunner().invoke(app, [*run, "--dry-run"])
+    assert shown.exit_code == 0
+    assert "4 pairs" in shown.stderr
+    assert f"base: {recipe.base}" in shown.stdout
+    assert not (tmp_path / "run").exists()
+    wrong = CliRunner().invoke(app, [*run, "epoch=3"])
+    assert isinstance(wrong.exception, RecipeError)
+    assert "did you mean 'epochs'?" in wrong.exception.message

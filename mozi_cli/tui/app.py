@@ -1,0 +1,394 @@
+"""The full screen: read a paper, ask it, and see the evidence on its page.
+
+What the first paint does not need is imported after it, where it is used.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from functools import partial
+from itertools import count
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import App
+from textual.binding import BindingType
+from textual.message import Message
+from textual.screen import Screen
+
+from mozi_cli import wording
+from mozi_cli.tui import keys, theme, threads
+from mozi_cli.tui.bindings import bind
+from mozi_cli.tui.chat_screen import ChatScreen
+from mozi_cli.tui.exchange_view import ExchangeView
+from mozi_cli.tui.graphics import Graphics
+from mozi_cli.tui.start import Start
+from mozi_engine.errors import MoziError
+from mozi_engine.types import Turn
+
+if TYPE_CHECKING:
+    from textual.command import Provider
+
+    from mozi_cli.tui import messages
+    from mozi_cli.tui.desk import Desk
+    from mozi_engine.sessions import Mode, Session, Store
+
+MakeDesk = Callable[[Callable[[Message], object], Start], "Desk"]
+
+_STAGES: dict[str, tuple[messages.Part, ...]] = {
+    "text": ("text",),
+    "layout": ("text", "layout"),
+    "dense": ("text", "layout", "index"),
+}
+
+
+def _commands() -> type[Provider]:
+    from mozi_cli.tui.commands import ActionCommands
+
+    return ActionCommands
+
+
+class ChatApp(App[None]):
+    """Owns the session: what is open, what is asked, and whose turn it is. Threads do the work."""
+
+    TITLE = "mozi"
+    CSS_PATH = "mozi.tcss"
+    COMMANDS: ClassVar = {_commands}  # Textual's own say the same again, under other names
+    HORIZONTAL_BREAKPOINTS: list[tuple[int, str]] | None = [  # noqa: RUF012  as Textual declares it
+        (0, "-narrow"),  # one pane at a time
+        (100, "-normal"),
+        (160, "-wide"),
+    ]
+    VERTICAL_BREAKPOINTS: list[tuple[int, str]] | None = [(0, "-low"), (32, "-tall")]  # noqa: RUF012
+    BINDINGS: ClassVar[list[BindingType]] = [
+        bind("palette", "command_palette", show=True, priority=True),
+        bind("quit", "quit", show=True, priority=True),
+        bind("interrupt", "interrupt", priority=True),
+    ]
+
+    def __init__(
+        self, start: Start, make_desk: MakeDesk | None = None, graphics: Graphics | None = None
+    ) -> None:
+        """`make_desk` makes the engine's side, in a thread; `graphics` is how the terminal shows pictures."""
+        super().__init__()
+        self.start = start
+        self.chat = ChatScreen(graphics)
+        self.mode: Mode = start.mode
+        self.model = start.settings.model
+        self.desk: Desk | None = None  # these three are there a moment after the first paint
+        self.store: Store | None = None
+        self.session: Session | None = None
+        self._make_desk = make_desk
+        for colours in theme.THEMES:
+            self.register_theme(colours)
+        self.theme = theme.check(start.settings.theme, self.available_themes)
+        self.set_keymap(keys.keymap(start.settings.keys))
+        self._introduction = ""
+        self._searchable = False
+        self._numbers = count(1)
+        self._waiting: deque[ExchangeView] = deque()
+        self._answering: ExchangeView | None = None  # until its thread has ended, whatever stands there
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """The colours that only mozi has, for themes that do not know them."""
+        return theme.own(dark=self.current_theme.dark)
+
+    def get_default_screen(self) -> Screen[None]:
+        """The chat; other screens lie on it."""
+        return self.chat
+
+    def on_mount(self) -> None:
+        """Paint first; the engine is imported after that."""
+        self.call_after_refresh(threads.start, self._set_out, self._told)
+
+    def _set_out(self) -> None:
+        from mozi_cli.tui import errands
+
+        errands.prepare(self.post_message, self.start, self._make_desk or errands.desk)
+
+    def errand(self, work: Callable[..., object], *arguments: object) -> None:
+        """Have something done in a thread; it is given a way to post messages, and its failure is told."""
+        threads.start(partial(work, self.post_message, *arguments), self._told)
+
+    # What is open
+
+    def open(self, reference: str, password: str | None = None) -> None:
+        """Another paper, and a conversation of its own."""
+        from mozi_engine import sessions
+
+        self.set_mode("paper")
+        self.run_worker(self._turn_to(sessions.begin("paper", model=self.model)))
+        self._read(reference, password)
+
+    def resume(self, session: str) -> None:
+        """Go on with a conversation that was kept; "" is the last one."""
+        from mozi_cli.tui import errands
+
+        self.errand(errands.resume, self.store, session)
+
+    def use_model(self, name: str) -> None:
+        """Ask another model from now on."""
+        if self.desk:
+            self.model = name
+            self.chat.status.tell("model", "working", f"{name}, loading")
+            self.chat.status.reset("reading")
+            self.desk.load(name)
+
+    def set_mode(self, mode: Mode) -> None:
+        """Whom the next question goes to."""
+        self.mode = mode
+        self.chat.set_mode(mode, self._introduction)
+
+    @property
+    def title_of_paper(self) -> str:
+        """What the open paper is called; "" where none is."""
+        return self.session.paper.name if self.session and self.session.paper else ""
+
+    @property
+    def asked(self) -> bool:
+        """Whether there is a conversation in the store."""
+        return any(view.progress != "waiting" for view in self.chat.transcript.views)
+
+    def _read(self, reference: str, password: str | None) -> None:
+        self._searchable = False
+        self.chat.status.reset("text", "layout", "index", "reading")
+        self.chat.status.tell("text", "working", "opening")
+        self.chat.transcript.welcome(wording.opening(reference))
+        if self.desk:
+            self.desk.open(reference, password)
+
+    async def _turn_to(self, session: Session, views: Iterable[ExchangeView] = ()) -> None:
+        self.session = session
+        self._waiting.clear()
+        views = list(views)
+        self.chat.turn_to(views[-1] if views else None)
+        await self.chat.transcript.show(views)
+
+    # Questions, one after the other
+
+    async def ask(self, question: str) -> None:
+        """Put a question in the line; it is answered when it can be."""
+        view = ExchangeView(next(self._numbers), question, self.mode)
+        self._waiting.append(view)
+        await self.chat.transcript.add(view)
+        self._answer_next()
+
+    async def stop(self) -> None:
+        """Stop the answer under way; if there is none, take the last question out of the line."""
+        if self._answering and self.desk:
+            self.desk.stop()
+            self._answering.tell(wording.STOPPING)
+        elif self._waiting:
+            view = self._waiting.pop()
+            self.chat.question.give_back(view.question)
+            await self.chat.transcript.take_back(view)
+
+    @property
+    def busy(self) -> bool:
+        """Whether there is something to stop."""
+        return bool(self._answering or self._waiting)
+
+    def _answer_next(self) -> None:
+        for view in self._waiting:
+            view.tell(self._waits_for(view))
+        if self._answering or not self._waiting or self._waits_for(self._waiting[0]):
+            self.refresh_bindings()
+            return
+        view = self._answering = self._waiting.popleft()
+        self._put(view)
+        self.refresh_bindings()
+
+    def _waits_for(self, view: ExchangeView) -> str:
+        if self._answering:
+            return wording.WAITING_FOR_ANSWER
+        if self.session is None or (view.mode == "paper" and not self._searchable):
+            return wording.WAITING_FOR_PAPER if view.mode == "paper" else wording.WAITING_FOR_MODEL
+        return ""
+
+    def _put(self, view: ExchangeView) -> None:
+        from mozi_cli.tui.asking import Asking
+
+        if not (self.desk and self.store and self.session):
+            return
+        history = self._history(view)
+        self.session = session = replace(self.session, mode=view.mode, model=self.model)
+        self.chat.turn_to(view)
+        view.tell(wording.SEARCHING if view.mode == "paper" else wording.LISTENING)
+        asking = Asking(view.number, view.question, session, self.store, self.post_message)
+        self.desk.ask(asking, history)
+
+    def _history(self, asked: ExchangeView) -> list[Turn]:
+        views = self.chat.transcript.views
+        return [turn for view in views if view.mode == asked.mode for turn in view.turns]
+
+    def _ended(self, event: messages.Heard) -> None:
+        """Whatever came of the question, the next one has its turn."""
+        if self._answering and self._answering.number == event.number:
+            self._answering = None
+        self._answer_next()
+
+    # What threads tell of the desk, the paper and the model
+
+    def on_desk_ready(self, event: messages.DeskReady) -> None:
+        """The engine is there: begin with what was asked for."""
+        self.desk, self.store, self.session = event.desk, event.store, event.session
+        self._introduction = event.introduction
+        if event.note:
+            self._told(event.note)
+        self.set_mode(self.mode)
+        self.use_model(self.model)
+        start = self.start
+        if start.resume is not None:
+            self.resume(start.resume)
+        elif start.reference:
+            self._read(start.reference, start.password)
+        elif start.mode == "paper":
+            self.chat.action_library()
+        self._answer_next()
+
+    async def on_resumed(self, event: messages.Resumed) -> None:
+        """A conversation goes on where it ended, with its paper and its model."""
+        session = event.conversation.session
+        views = [ExchangeView.of(next(self._numbers), each) for each in event.conversation.exchanges]
+        await self._turn_to(session, views)
+        self.chat.question.remember(*(view.question for view in views))
+        self.set_mode(session.mode)
+        if session.model and session.model != self.model:
+            self.use_model(session.model)
+        reference = self.start.reference or (session.paper.reference if session.paper else "")
+        if reference:
+            self._read(reference, self.start.password)
+
+    def on_worked(self, event: messages.Worked) -> None:
+        """Long work is under way."""
+        told = f"{event.done * 100 // event.total}%" if event.total else event.told
+        if event.part == "layout":
+            told = f"{event.done}/{event.total}"
+        self.chat.status.tell(event.part, "working", told)
+
+    def on_paper_read(self, event: messages.PaperRead) -> None:
+        """Show the paper; what it is asked is searched in it from now on."""
+        from mozi_cli.tui import errands
+
+        if not self._searchable:
+            self.errand(errands.noticed, self.store, event.known)
+        if self.session:
+            self.session = replace(self.session, paper=event.known)
+        self._searchable = True
+        self.chat.page.show(event.paper, event.file, event.password)
+        self.chat.transcript.welcome(wording.opened(event.known.name))
+        for part in _STAGES[event.stage]:
+            self.chat.status.tell(part, "ready")
+        self._answer_next()
+
+    def on_paper_failed(self, event: messages.PaperFailed) -> None:
+        """No such paper, or none that can be read: the questions to it are given back."""
+        self.chat.status.tell("text", "failed")
+        self._told(MoziError(event.told, event.hint))
+        self.chat.transcript.welcome(f"{event.told}\n{event.hint}")
+
+    def on_password_wanted(self, event: messages.PasswordWanted) -> None:
+        """Ask for the paper's password, until it opens or nobody knows it."""
+        from mozi_cli.tui.password_screen import PasswordScreen
+
+        def given(password: str | None) -> None:
+            if password is not None:
+                self._read(event.reference, password)
+
+        self.push_screen(PasswordScreen(event.told), given)
+
+    def on_model_ready(self, event: messages.ModelReady) -> None:
+        """The model can be asked."""
+        self.model = event.name
+        self.chat.status.tell("model", "ready", event.name)
+
+    def on_model_failed(self, event: messages.ModelFailed) -> None:
+        """It cannot; what waits for it fails by itself."""
+        self.chat.status.tell("model", "failed", event.name)
+        self._told(MoziError(event.told, event.hint))
+
+    def on_read_on(self, event: messages.ReadOn) -> None:
+        """The model has come further in the paper."""
+        told = "the paper" if event.complete else f"page {event.page}/{event.pages}"
+        self.chat.status.tell("reading", "ready" if event.complete else "working", told)
+
+    def on_reading_stopped(self, event: messages.ReadingStopped) -> None:
+        """Answers come from passages."""
+        self.chat.status.tell("reading", "failed" if event.told else "waiting", event.told)
+
+    def on_told(self, event: messages.Told) -> None:
+        """Something beside the conversation."""
+        self.notify(event.told)
+
+    def on_unkept(self, event: messages.Unkept) -> None:
+        """The disk refuses: said once, and the conversation goes on."""
+        self.notify(f"{event.told}. {event.hint}", title=wording.NOT_KEPT, severity="warning")
+
+    # What threads tell of the answer under way
+
+    def on_searched(self, event: messages.Searched) -> None:
+        """The question was understood as another."""
+        if view := self._view(event):
+            view.tell(wording.searching_for(event.query))
+
+    def on_evidence_arrived(self, event: messages.EvidenceArrived) -> None:
+        """Show what the answer will be made from, before the model says a word."""
+        if view := self._view(event):
+            view.evidence = event.evidence
+            self.chat.turn_to(view)
+
+    def on_prompt_read(self, event: messages.PromptRead) -> None:
+        """How far the model is with what it has to read first."""
+        if view := self._view(event):
+            view.tell(wording.prompt_read(event.done, event.total))
+
+    async def on_token_arrived(self, event: messages.TokenArrived) -> None:
+        """Let the answer grow."""
+        if view := self._view(event):
+            await view.write(event.text)
+
+    async def on_answer_done(self, event: messages.AnswerDone) -> None:
+        """The answer, with its citations."""
+        if view := self._view(event):
+            await view.finish(event.answer)
+            self.chat.turn_to(view)
+            self.chat.transcript.reveal(view)
+        self._ended(event)
+
+    async def on_reply_done(self, event: messages.ReplyDone) -> None:
+        """The companion has spoken."""
+        if view := self._view(event):
+            await view.settle(event.text)
+        self._ended(event)
+
+    async def on_answer_stopped(self, event: messages.AnswerStopped) -> None:
+        """What came of it stays, marked."""
+        if view := self._view(event):
+            await view.end("stopped")
+        self._ended(event)
+
+    async def on_answer_failed(self, event: messages.AnswerFailed) -> None:
+        """Say why, and give the question back."""
+        if view := self._view(event):
+            await view.end("failed", f"{event.told}\n{event.hint}".strip())
+            self.chat.question.give_back(view.question)
+        self._told(MoziError(event.told, event.hint))
+        self._ended(event)
+
+    def _view(self, event: messages.Heard) -> ExchangeView | None:
+        """What the event is about; None when another conversation stands there by now."""
+        return self.chat.transcript.view(event.number)
+
+    def _told(self, error: MoziError) -> None:
+        """What went wrong, and what to do next; from any thread."""
+        self.call_later(partial(self.notify, error.hint, title=error.message, severity="error", timeout=10))
+
+    # Leaving
+
+    def action_interrupt(self) -> None:
+        """Ctrl+C copies what is selected, and leaves where nothing is."""
+        if selected := self.screen.get_selected_text() or self.chat.question.selected_text:
+            self.copy_to_clipboard(selected)
+        else:
+            self.exit()

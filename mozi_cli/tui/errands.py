@@ -1,0 +1,78 @@
+"""What the screen has done in threads besides asking: setting out, looking things up, writing files.
+
+Importing this imports the engine: it takes its second, and is done in a thread after the first paint.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from textual.message import Message
+
+from mozi_cli.tui import messages
+from mozi_cli.tui.desk import Desk
+from mozi_cli.tui.start import Start
+from mozi_engine import files, sessions
+from mozi_engine.database import damaged
+from mozi_engine.errors import DataError, MoziError
+from mozi_engine.exporting import WRITERS, Format
+from mozi_engine.sessions import PaperRef, Store
+
+if TYPE_CHECKING:
+    from mozi_cli.tui.export_screen import Export
+
+_ENDINGS: dict[str, Format] = {"markdown": "md", "json": "json", "bibtex": "bib"}
+Post = Callable[[Message], object]
+
+
+def desk(post: Post, start: Start) -> Desk:
+    """The engine's side of the screen."""
+    return Desk(post, start.settings, start.decoding)
+
+
+def prepare(post: Post, start: Start, make_desk: Callable[[Post, Start], Desk]) -> None:
+    """Make the desk and open the store. A disk that refuses costs the keeping, not the conversation."""
+    made = make_desk(post, start)
+    store, note = _store(private=start.private)
+    session = sessions.begin(start.mode, model=start.settings.model)
+    post(messages.DeskReady(made, store, session, made.introduction, note))
+
+
+def _store(*, private: bool) -> tuple[Store, MoziError | None]:
+    if private:
+        return Store.private(), None
+    try:
+        store = Store.open()
+    except DataError as error:
+        return Store.private(), error
+    aside = store.path and store.set_aside
+    return store, damaged(store.path, aside) if store.path and aside else None
+
+
+def resume(post: Post, store: Store, wanted: str) -> None:
+    """Load a conversation by its id; for "" the one held last. Raises DataError."""
+    if not wanted:
+        recent = store.recent(1)
+        if not recent:
+            raise DataError("there is no conversation to go on with", hint="Ctrl+O opens a paper")
+        wanted = recent[0].session.id
+    post(messages.Resumed(store.load(wanted)))
+
+
+def noticed(_: Post, store: Store, paper: PaperRef) -> None:
+    """Put the paper on the list of recent ones. Raises DataError."""
+    store.noticed(paper)
+
+
+def export(post: Post, store: Store, session: str, wanted: Export) -> None:
+    """Write a conversation to a file. Raises DataError."""
+    write(store, session, wanted)
+    post(messages.Told(f"written to {wanted.path}"))
+
+
+def write(store: Store, session: str, wanted: Export) -> None:
+    """The same, and say nothing of it."""
+    text = WRITERS[_ENDINGS[wanted.format]](store.load(session))
+    with files.atomic(wanted.path) as file:
+        file.write(text.encode())

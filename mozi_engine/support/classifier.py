@@ -1,0 +1,100 @@
+"""A logistic classifier over words and concepts: for risk that no rule foresaw.
+
+Concepts (`concepts.toml`) say in both languages what a word is about, so that what is learnt of "pills"
+holds of 药. The weights (`classifier.tsv`) are made by `benchmarks/crisis.py train`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files as package_files
+
+_TOKEN = re.compile(r"[a-z']+|[\u4e00-\u9fff]|\d+|[?!]")
+_HAN = re.compile(r"[\u4e00-\u9fff]")
+CONCEPT, PAIR, WORDS = range(3)
+# What a feature of each kind weighs against the others; those of a kind share it where they are many.
+_SCALES = (0.3, 0.6, 2.0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Model:
+    bias: float
+    threshold: float
+    weights: Mapping[str, float]
+
+
+def probability(text: str) -> float:
+    """The calibrated probability in [0, 1] of risk; the text is as the rules read it."""
+    model = _model()
+    score = model.bias + sum(model.weights[name] * x for name, x in values(text, model.weights).items())
+    return 1 / (1 + math.exp(-score))
+
+
+def alarms(text: str) -> bool:
+    """Whether the probability is above the threshold chosen in training."""
+    return probability(text) > _model().threshold
+
+
+def values(text: str, known: Mapping[str, object]) -> dict[str, float]:
+    """The text's features that are `known`, by name."""
+    groups: tuple[list[str], list[str], list[str]] = ([], [], [])
+    for name in features(text):
+        if name in known:
+            groups[_kind(name)].append(name)
+    found: dict[str, float] = {}
+    for scale, names, kind in zip(_SCALES, groups, (CONCEPT, PAIR, WORDS), strict=True):
+        shared = 1.0 if kind == CONCEPT else math.sqrt(max(len(names), 1))
+        found |= dict.fromkeys(names, scale / shared)
+    return found
+
+
+def features(text: str) -> set[str]:
+    """Concepts as <death>, pairs as <death+wish>, and runs of one or two words (Chinese: to three)."""
+    concepts = concepts_of(text)
+    pairs = (f"<{a}+{b}>" for a, b in itertools.combinations(concepts, 2))
+    return {*(f"<{name}>" for name in concepts), *pairs, *_runs(text)}
+
+
+def concepts_of(text: str) -> list[str]:
+    """The names of the concepts in the text, sorted."""
+    return [name for name, pattern in _concepts().items() if pattern.search(text)]
+
+
+def _kind(name: str) -> int:
+    if not name.startswith("<"):
+        return WORDS
+    return PAIR if "+" in name else CONCEPT
+
+
+def _runs(text: str) -> Iterator[str]:
+    tokens = ["^", *_TOKEN.findall(text), "$"]
+    for length in (1, 2, 3):
+        for start in range(len(tokens) - length + 1):
+            run = tokens[start : start + length]
+            if _HAN.search("".join(run)):
+                yield "".join(run)
+            elif length < 3:
+                yield " ".join(run)
+
+
+@cache
+def _concepts() -> Mapping[str, re.Pattern[str]]:
+    table = tomllib.loads(_file("concepts.toml"))
+    return {name: re.compile(table[name]) for name in sorted(table)}
+
+
+@cache
+def _model() -> _Model:
+    lines = (line for line in _file("classifier.tsv").splitlines() if not line.startswith("#"))
+    table = {name: float(weight) for name, weight in (line.split("\t") for line in lines)}
+    return _Model(table.pop("(bias)"), table.pop("(threshold)"), table)
+
+
+def _file(name: str) -> str:
+    return package_files("mozi_engine.support").joinpath(name).read_text("utf-8")

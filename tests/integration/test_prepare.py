@@ -1,0 +1,78 @@
+"""`mozi prepare`, as a person runs it; killed in the middle, too."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.command import MOZI, mozi, refusal
+from tests.unit.fileserver import FileServer
+from tests.unit.raw_papers import many
+
+
+def _raw(tmp_path: Path, papers: int = 3) -> Path:
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    (raw / "qasper-train-v0.3.json").write_text(json.dumps(many(papers)))
+    return raw
+
+
+def _files(out: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(out)): path.read_bytes() for path in out.rglob("*") if path.is_file()}
+
+
+def test_what_was_made_is_told(tmp_path: Path) -> None:
+    ran = mozi("prepare", "qasper", _raw(tmp_path), tmp_path / "out")
+    assert ran.returncode == 0, ran.stderr
+    assert "examples for fine-tuning" in ran.stdout
+    assert "licence: CC BY 4.0" in ran.stderr
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_bytes())
+    assert manifest["kind"] == "qasper"
+    assert manifest["sources"][0]["name"] == "qasper-train-v0.3.json"
+
+
+def test_a_killed_run_leaves_no_half_file_and_the_next_gives_the_same_bytes(tmp_path: Path) -> None:
+    raw, out = _raw(tmp_path, 800), tmp_path / "out"
+    running = subprocess.Popen(
+        [MOZI, "prepare", "qasper", raw, out], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    until = time.monotonic() + 60
+    while not list(out.rglob(".sft.jsonl.*")) and time.monotonic() < until:
+        time.sleep(0.01)
+    running.send_signal(signal.SIGKILL)
+    assert running.wait() == -signal.SIGKILL
+    assert all(Path(name).name.startswith(".") for name in _files(out))
+    assert mozi("prepare", "qasper", raw, out).returncode == 0
+    assert mozi("prepare", "qasper", raw, tmp_path / "unbroken").returncode == 0
+    assert _files(out) == _files(tmp_path / "unbroken")
+
+
+def test_without_a_network_the_file_and_its_place_are_named(tmp_path: Path) -> None:
+    message, hint = refusal(mozi("prepare", "qasper", tmp_path / "none", tmp_path / "out"))
+    assert "nothing at" in message
+    assert "qasper-train-dev-v0.3.tgz" in hint
+    assert "https://qasper-dataset.s3" in hint
+
+
+def test_dolly_is_fetched_from_the_hub_and_its_licence_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = {"instruction": "Name a fruit.", "context": "", "response": "An apple.", "category": "open_qa"}
+    place = "/datasets/databricks/databricks-dolly-15k/resolve/main/databricks-dolly-15k.jsonl"
+    with FileServer(files={place: json.dumps(record).encode() + b"\n"}) as server:
+        monkeypatch.setenv("HF_ENDPOINT", server.url)
+        ran = mozi("prepare", "dolly", tmp_path / "raw", tmp_path / "out", "--download")
+        assert ran.returncode == 0, ran.stderr
+        assert "CC BY-SA 3.0" in ran.stderr
+        asked = len(server.requests)
+        assert mozi("prepare", "dolly", tmp_path / "raw", tmp_path / "out", "--download").returncode == 0
+        assert len(server.requests) == asked
+        server.files.clear()
+        failed = mozi("prepare", "dolly", tmp_path / "other", tmp_path / "out2", "--download")
+    assert "databricks-dolly-15k.jsonl cannot be fetched" in failed.stderr
+    assert f"put databricks-dolly-15k.jsonl into {tmp_path / 'other'}" in failed.stderr

@@ -1,0 +1,217 @@
+"""Reading, asking and following citations, as a person does it with keys."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mozi_cli.tui.exchange_view import Sources
+from mozi_engine.errors import ModelError
+from mozi_engine.sessions import Store
+from tests.tui.chat import AUTHORS, HOW_MANY, Model, ask, chatting, put, shown
+from tests.tui.host import until
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_an_answer_leads_to_its_words_on_the_page(example_read: Path) -> None:
+    async with chatting(Model([AUTHORS]), example_read) as (app, pilot):
+        view = await ask(app, pilot, HOW_MANY)
+        assert view.answer
+        assert view.answer.verdict == "answered"
+        assert "[1]" in shown(app)
+        assert "page 2, 2.1 Node Types" in shown(app)
+        await pilot.press("1")
+        await pilot.pause()
+        assert app.chat.page.page == 2
+        assert app.chat.quote
+        assert app.chat.quote.text == AUTHORS
+        assert app.chat.question.text == ""
+
+
+async def test_a_question_asked_early_is_answered_when_the_model_is_there(example_read: Path) -> None:
+    model = Model([AUTHORS])
+    model.loaded.clear()
+    async with chatting(model, example_read) as (app, pilot):
+        view = await put(app, pilot, HOW_MANY)
+        await until(pilot, lambda: view.evidence)
+        assert view.progress == "waiting"
+        model.loaded.set()
+        await until(pilot, lambda: view.progress == "answered")
+
+
+async def test_escape_stops_the_answer_and_what_came_stays(example_read: Path) -> None:
+    model = Model([AUTHORS, AUTHORS])
+    model.goes_on.clear()
+    async with chatting(model, example_read) as (app, pilot):
+        view = await put(app, pilot, HOW_MANY)
+        await until(pilot, lambda: view.text)
+        await pilot.press("escape")
+        await until(pilot, lambda: view.progress == "stopped")
+        assert view.text.startswith("The")
+        assert "stopped" in shown(app)
+        model.goes_on.set()
+        assert (await ask(app, pilot, HOW_MANY)).progress == "answered"
+    with Store.open() as store:
+        (kept,) = store.recent()
+        assert [each.state for each in store.load(kept.session.id).exchanges] == ["stopped", "answered"]
+
+
+async def test_a_question_that_fails_is_given_back(example_read: Path) -> None:
+    model = Model(["More than"], fails=ModelError("the model stopped: out of memory", hint="ask less"))
+    async with chatting(model, example_read) as (app, pilot):
+        view = await ask(app, pilot, HOW_MANY)
+        assert view.progress == "failed"
+        assert app.chat.question.text == HOW_MANY
+        assert "out of memory" in shown(app)
+        assert "ask less" in shown(app)
+
+
+async def test_questions_stand_in_line(example_read: Path) -> None:
+    model = Model([AUTHORS, "How many papers are there?", "The second."])
+    model.goes_on.clear()
+    async with chatting(model, example_read) as (app, pilot):
+        first = await put(app, pilot, HOW_MANY)
+        await until(pilot, lambda: first.text)
+        second = await put(app, pilot, "And the papers?")
+        assert "after the question before it" in shown(app)
+        model.goes_on.set()
+        await until(pilot, lambda: second.progress == "answered")
+        assert len(model.prompts) == 3  # the second question was also rewritten to stand alone
+
+
+async def test_up_brings_back_what_was_asked(example_read: Path) -> None:
+    async with chatting(Model([]), example_read) as (app, pilot):
+        question = app.chat.question
+        question.remember("first", "second")
+        question.focus()
+        question.load_text("a draft")
+        await pilot.press("up")
+        assert question.text == "second"
+        await pilot.press("up")
+        assert question.text == "first"
+        await pilot.press("down", "down")
+        assert question.text == "a draft"
+        await pilot.press("ctrl+j", "x")
+        assert question.text == "a draft\nx"
+
+
+async def test_the_companion_has_a_banner_and_its_own_history(example_read: Path) -> None:
+    model = Model([AUTHORS, "That sounds hard."])
+    async with chatting(model, example_read) as (app, pilot):
+        await ask(app, pilot, HOW_MANY)
+        await pilot.press("f2")
+        assert app.chat.has_class("-support")
+        assert "not a clinician" in shown(app) or "not a person" in shown(app)
+        view = await ask(app, pilot, "My experiment failed again and I feel bad.")
+        assert (view.mode, view.progress) == ("support", "answered")
+        assert all(AUTHORS not in turn.text for turn in model.prompts[-1])
+        await pilot.press("f2")
+        assert not app.chat.has_class("-support")
+    with Store.open() as store:
+        (kept,) = store.recent()
+        assert [each.mode for each in store.load(kept.session.id).exchanges] == ["paper", "support"]
+
+
+async def test_a_conversation_goes_on_where_it_ended(example_read: Path) -> None:
+    async with chatting(Model([AUTHORS]), example_read) as (app, pilot):
+        await ask(app, pilot, HOW_MANY)
+    model = Model(["Again the same."])
+    async with chatting(model, resume="") as (app, pilot):
+        await until(pilot, lambda: app.chat.status.state("index").stage == "ready", 60)
+        (view,) = app.chat.transcript.views
+        assert (view.question, view.text) == (HOW_MANY, AUTHORS)
+        assert "[1]" in shown(app)
+        await pilot.press("1")
+        await pilot.pause()
+        assert app.chat.page.page == 2
+        await ask(app, pilot, "Why is that?")
+        assert any(HOW_MANY in turn.text for prompt in model.prompts for turn in prompt)
+
+
+async def test_in_a_narrow_terminal_a_citation_uncovers_the_page(example_read: Path) -> None:
+    async with chatting(Model([AUTHORS]), example_read, (80, 24)) as (app, pilot):
+        await ask(app, pilot, HOW_MANY)
+        assert "page 1 of 8" not in shown(app)
+        await pilot.press("1")
+        await pilot.pause()
+        assert app.chat.page.has_focus_within
+        assert "12M nodes" in shown(app)
+        await pilot.press("tab")
+        await pilot.pause()
+        assert "conversation" in shown(app)
+
+
+async def test_what_is_copied_can_be_pasted_elsewhere(example_read: Path) -> None:
+    async with chatting(Model([AUTHORS]), example_read) as (app, pilot):
+        await ask(app, pilot, HOW_MANY)
+        app.chat.transcript.focus()
+        await pilot.press("y")
+        assert app.clipboard == AUTHORS
+        await pilot.press("Y")
+        title = "Construction of the Literature Graph in Semantic Scholar"
+        assert app.clipboard == f"“{AUTHORS}” ({title}, p. 2, 2.1 Node Types)"
+        app.chat.evidence.focus()
+        await pilot.press("y")
+        assert app.clipboard.startswith("Authors. Each node of this type")
+
+
+async def test_enter_on_a_passage_shows_it_on_the_page(example_read: Path) -> None:
+    async with chatting(Model([AUTHORS]), example_read) as (app, pilot):
+        await ask(app, pilot, HOW_MANY)
+        app.chat.evidence.focus()
+        await pilot.press("enter")
+        await pilot.pause()
+        assert app.chat.page.page == app.chat.evidence.chosen.page  # type: ignore[union-attr]
+
+
+async def test_a_bug_in_a_thread_is_told_and_the_screen_goes_on(example_read: Path) -> None:
+    model = Model(["one", AUTHORS], fails=RuntimeError("a slip"))
+    async with chatting(model, example_read) as (app, pilot):
+        view = await ask(app, pilot, HOW_MANY)
+        assert view.progress == "failed"
+        assert "a bug in mozi: RuntimeError: a slip" in " ".join(shown(app).split())
+        model.fails = None
+        assert (await ask(app, pilot, HOW_MANY)).progress == "answered"
+
+
+async def test_a_paper_that_is_not_there_is_told_and_another_can_be_opened(
+    example_read: Path, tmp_path: Path
+) -> None:
+    async with chatting(Model([AUTHORS]), reference=str(tmp_path / "gone.pdf")) as (app, pilot):
+        await until(pilot, lambda: app.chat.status.state("text").stage == "failed")
+        assert "no such file" in shown(app)
+        app.open(str(example_read))
+        await until(pilot, lambda: app.chat.status.state("index").stage == "ready", 60)
+        assert (await ask(app, pilot, HOW_MANY)).progress == "answered"
+
+
+async def test_a_narrow_window_that_grows_keeps_its_conversation(example_read: Path) -> None:
+    async with chatting(Model([AUTHORS]), example_read, (80, 24)) as (app, pilot):
+        await ask(app, pilot, HOW_MANY)
+        await pilot.resize_terminal(200, 60)
+        await pilot.pause()
+        assert app.chat.page.region.width > 60
+        assert AUTHORS in shown(app)
+
+
+async def test_a_question_that_waits_for_the_paper_can_be_taken_back() -> None:
+    async with chatting(Model([]), reference="https://127.0.0.1:9/paper.pdf") as (app, pilot):
+        await until(pilot, lambda: app.chat.status.state("text").stage == "failed")
+        await put(app, pilot, HOW_MANY)
+        assert "as soon as the paper is read" in shown(app)
+        await pilot.press("escape")
+        await until(pilot, lambda: not app.chat.transcript.views)
+        assert app.chat.question.text == HOW_MANY
+
+
+async def test_a_citation_can_be_clicked_in_the_answer_and_below_it(example_read: Path) -> None:
+    async with chatting(Model([AUTHORS]), example_read) as (app, pilot):
+        view = await ask(app, pilot, HOW_MANY)
+        for place in (view.query_one("MarkdownParagraph"), view.query_one(Sources)):
+            app.chat.page.turn(5)
+            lines = place.render().plain  # type: ignore[union-attr]
+            await pilot.click(place, offset=(lines.index("[1]") + 1, 0))
+            await pilot.pause()
+            assert app.chat.page.page == 2

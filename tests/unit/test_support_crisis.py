@@ -1,0 +1,105 @@
+"""The screen: what alarms it, what does not, and how its data and figures hold together."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mozi_engine.support import classifier, crisis
+from mozi_engine.support.crisis import screen
+
+DATA = Path(__file__).parents[2] / "benchmarks" / "data"
+
+
+def labelled(name: str) -> list[dict[str, str]]:
+    return [json.loads(line) for line in (DATA / f"crisis_{name}.jsonl").read_text("utf-8").splitlines()]
+
+
+def share(rows: list[dict[str, str]], kinds: set[str]) -> float:
+    chosen = [row for row in rows if row["class"] in kinds]
+    return sum(screen(row["text"]) is not None for row in chosen) / len(chosen)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I've been giving my things away",
+        "不想醒来了",
+        "I WANT TO DIE",
+        "i don’t want to live anymore",
+        "我想自\u200b杀",
+        "ｉ ｗａｎｔ ｔｏ ｄｉｅ",
+        "我不想活了，論文只是藉口",
+        "Everyone would be better off without me",
+    ],
+)
+def test_risk_is_seen(text: str) -> None:
+    found = screen(text)
+    assert found
+    assert found.about == "self"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "this review is killing me",
+        "累死了",
+        "My job was killed by the scheduler",
+        "I want to quit my PhD",
+        "笑死我了",
+        "My thesis is on suicide prevention",
+        "I'd rather die than write another related work section",
+        "",
+        "   ",
+        "?",
+    ],
+)
+def test_venting_idioms_and_research_are_not_risk(text: str) -> None:
+    assert screen(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "about"),
+    [
+        ("My roommate keeps saying he'd be better off dead.", "other"),
+        ("我师妹跟我说她不想活了", "other"),
+        ("A postdoc in my lab died by suicide last month", "loss"),
+        ("I tried to kill myself in my second year.", "past"),
+        ("三年前我吞过药，是我妈发现的", "past"),
+    ],
+)
+def test_it_tells_whose_risk_it_is(text: str, about: str) -> None:
+    found = screen(text)
+    assert found
+    assert found.about == about
+
+
+@settings(deadline=None)
+@given(st.text(max_size=300))
+def test_any_text_can_be_screened(text: str) -> None:
+    found = screen(text)
+    assert found is None or found.sign
+    assert 0 <= classifier.probability(crisis.unexcused(crisis.plain(text))) <= 1
+
+
+def test_train_and_test_share_no_template_and_no_text() -> None:
+    train, test = labelled("train"), labelled("test")
+    assert len(train) + len(test) >= 600
+    for key in ("template", "text"):
+        assert not {row[key] for row in train} & {row[key] for row in test}
+    for row in [*train, *test]:
+        assert set(row) == {"text", "label", "class", "lang", "template"}
+        assert (row["label"] == "risk") == (row["class"] in ("explicit", "oblique", "third_person", "past"))
+        assert row["lang"] in ("en", "zh")
+        assert row["template"].startswith(f"{row['lang']}/{row['class']}/")
+
+
+def test_the_screen_is_no_worse_than_when_it_was_measured() -> None:
+    test = labelled("test")
+    assert share(test, {"explicit"}) >= 0.9
+    assert share(test, {"oblique"}) >= 0.55
+    assert share(test, {"venting"}) <= 0.05
