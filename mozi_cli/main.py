@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from mozi_cli import doctor, evaluate, models, prepare, sessions, train
-from mozi_engine.errors import MoziError
+from mozi_engine.errors import MoziError, SettingsError
 
 app = typer.Typer(
     name="mozi",
@@ -57,6 +57,7 @@ Examples:
   mozi chat --resume
   mozi chat --support
   mozi chat paper.pdf --json < questions.txt
+  mozi chat paper.pdf --adapter runs/sft
   mozi chat paper.pdf --base-url http://127.0.0.1:11434/v1 --model qwen3
 """
 )
@@ -74,7 +75,10 @@ def chat(
     passages: PassagesOption = None,
     model: Annotated[str | None, typer.Option(help="Its name, or a .gguf file.")] = None,
     engine: Annotated[
-        Literal["llamacpp", "remote"] | None, typer.Option(help="In this process, or a server's.")
+        Literal["llamacpp", "remote", "torch"] | None, typer.Option(help="In this process, or a server's.")
+    ] = None,
+    adapter: Annotated[
+        str | None, typer.Option(help="A training's run, for the torch engine; means --engine torch.")
     ] = None,
     base_url: Annotated[
         str | None, typer.Option(help="A server's address, with /v1; means --engine remote.")
@@ -84,6 +88,9 @@ def chat(
     top_p: Annotated[float, typer.Option(min=0.0, max=1.0, help="Sample from this much likelihood.")] = 1.0,
     top_k: Annotated[int, typer.Option(min=0, help="Sample from this many words; 0: all.")] = 0,
     seed: Annotated[int, typer.Option(min=0, help="The seed of the sampling.")] = 0,
+    penalty_alpha: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Contrastive search, in the torch engine; 0: none.")
+    ] = 0.0,
     whole: Annotated[bool, typer.Option("--whole", help="Let the model read the whole paper first.")] = False,
     max_tokens: Annotated[int, typer.Option(min=1, help="The longest answer, in tokens.")] = 256,
     plain: Annotated[
@@ -109,10 +116,18 @@ def chat(
 
     if named and paper and not resume:
         raise typer.BadParameter(f"two papers, {named} and {paper}: give one")
-    engine = engine or ("remote" if base_url else None)
-    given: dict[str, Any] = {"passages": passages, "model": model, "engine": engine, "base_url": base_url}
+    engine = engine or ("remote" if base_url else "torch" if adapter else None)
+    given: dict[str, Any] = {
+        "passages": passages,
+        "model": model,
+        "engine": engine,
+        "base_url": base_url,
+        "adapter": adapter,
+    }
     settings = replace(load(), **{name: value for name, value in given.items() if value is not None})
-    decoding = GenerationSettings(temperature, top_p, top_k, max_tokens, seed)
+    decoding = GenerationSettings(temperature, top_p, top_k, max_tokens, seed, penalty_alpha)
+    if penalty_alpha and settings.engine != "torch":
+        raise SettingsError("contrastive search needs the torch engine", hint="--engine torch")
     reference = paper if resume else paper or named
     resumed = (named or "") if resume else None
     if not (ask or json or plain or whole or explain) and _on_terminal():

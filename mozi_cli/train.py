@@ -11,17 +11,20 @@ import typer
 from mozi_engine.errors import ModelError
 
 if TYPE_CHECKING:
-    from mozi_engine.training.recipe import RetrieverRecipe
+    from mozi_engine.training import finetune
+    from mozi_engine.training.recipe import RetrieverRecipe, SftRecipe
     from mozi_engine.training.retriever import Data, Evaluated, Step
 
 app = typer.Typer(
     help="Train the models behind mozi, by recipe.", no_args_is_help=True, rich_markup_mode=None
 )
 
-
-@app.callback()
-def _verbs() -> None:
-    pass
+RecipeArgument = Annotated[
+    str, typer.Argument(help="A YAML file, or the name of a recipe that comes with mozi.")
+]
+ChangesArgument = Annotated[list[str] | None, typer.Argument(help="key=value, over the recipe's.")]
+ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on from the run's last checkpoint.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show the recipe and the data; stop.")]
 
 
 @app.command(
@@ -32,11 +35,11 @@ Examples:
 """
 )
 def retriever(
-    recipe: Annotated[str, typer.Argument(help="A YAML file, or the name of a recipe that comes with mozi.")],
-    changes: Annotated[list[str] | None, typer.Argument(help="key=value, over the recipe's.")] = None,
+    recipe: RecipeArgument,
+    changes: ChangesArgument = None,
     out: Annotated[Path, typer.Option(help="The run's folder.")] = Path("runs/retriever"),
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the run's last checkpoint.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the recipe and the data; stop.")] = False,
+    resume: ResumeOption = False,
+    dry_run: DryRunOption = False,
 ) -> None:
     """Train the encoder that finds evidence (SciDPR), and export it as int8 ONNX.
 
@@ -61,6 +64,59 @@ def retriever(
             f"{exported.same_first:.0%}, Spearman {exported.spearman:.3f}"
         )
     console.note(f"written: {out / 'encoder'}")
+
+
+@app.command(
+    epilog="""\b
+Examples:
+  mozi train sft sft-paper-small base=~/models/qwen 'data.train=[sft.jsonl]' --dry-run
+  mozi train sft my.yaml optim.lr=2e-4 lora.rank=16 --out runs/paper
+  mozi chat paper.pdf --adapter runs/paper
+"""
+)
+def sft(
+    recipe: RecipeArgument,
+    changes: ChangesArgument = None,
+    out: Annotated[Path, typer.Option(help="The run's folder.")] = Path("runs/sft"),
+    adapter: Annotated[str | None, typer.Option(help="A run, whose adapter is trained on.")] = None,
+    resume: ResumeOption = False,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Fine-tune a language model on conversations (LoRA); OUT/adapter is what `mozi chat --adapter` takes.
+
+    Ctrl-C ends the step, saves and stops; --resume goes on as if nothing had been.
+    """
+    _needs("torch", "transformers", "peft", "accelerate", "omegaconf")
+    from mozi_cli import console, steps
+    from mozi_engine.training import finetune as engine
+    from mozi_engine.training import recipe as recipes
+
+    earlier = [f"adapter={adapter}"] if adapter else []
+    read = recipes.load(recipes.find(recipe), recipes.SftRecipe, [*(changes or ()), *earlier])
+    if dry_run:
+        console.note(_sft_plan(read, engine.data(read)))
+        typer.echo(recipes.written(read), nl=False)
+        return
+    shown = steps.Shown()
+    try:
+        with steps.interruptible() as stopped:
+            ended = engine.train(read, out, shown, resume=resume, stopped=stopped)
+    finally:
+        shown.close()
+    if ended.adapter is None:
+        console.note(f"stopped after step {ended.done} of {ended.total}; the same with --resume goes on")
+        raise typer.Exit(130)
+    console.note(f"written: {ended.adapter}")
+
+
+def _sft_plan(recipe: SftRecipe, data: finetune.Data) -> str:
+    rows = len(data.train)
+    each = recipe.batch * recipe.accumulate
+    return (
+        f"{len(data.examples.items)} conversations ({data.examples.cut} cut, {data.examples.lost} left out), "
+        f"{data.examples.targets} tokens learned an epoch; {rows} rows, {data.tokens} tokens, "
+        f"{-(-rows // each)} steps; held out: {len(data.held_out)} rows"
+    )
 
 
 def _needs(*modules: str) -> None:

@@ -153,6 +153,9 @@ def _engine(settings: Settings) -> Check:
     if settings.engine == "llamacpp":
         why = "the settings name no remote server"
         return Check("engine", "ok", f"llamacpp: the model runs in this process, because {why}")
+    if settings.engine == "torch":
+        what = settings.adapter or settings.model
+        return Check("engine", "ok", f"torch: {what} runs in this process, because the settings say so")
     if not settings.base_url:
         return Check(
             "engine",

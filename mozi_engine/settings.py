@@ -15,7 +15,10 @@ from typing import Any
 from mozi_engine.errors import SettingsError
 from mozi_engine.files import config_dir
 
-ENGINES = ("llamacpp", "remote")
+_CHOICES = {
+    "engine": ("llamacpp", "remote", "torch"),
+    "precision": ("auto", "float32", "bfloat16", "nf4"),
+}
 _MAY_BE_ZERO = ("threads", "states_gigabytes")
 _KEYS = "keys."
 _LOCALE = re.compile(r"([A-Za-z]{2,3}[-_](?:[A-Za-z]{4}[-_])?)?[A-Za-z]{2}(\.[\w-]+)?(@\w+)?|")
@@ -26,7 +29,9 @@ class Settings:
     """One attribute a key of `settings.toml`; `MOZI_<KEY>` in the environment wins over the file."""
 
     model: str = "qwen2.5-coder-1.5b"
-    engine: str = "llamacpp"  # or "remote": any OpenAI-compatible server at base_url
+    engine: str = "llamacpp"  # or "remote": any OpenAI-compatible server at base_url; or "torch"
+    adapter: str = ""  # a training's run, whose LoRA adapter the torch engine puts on the model
+    precision: str = "auto"  # of the torch engine's weights: their own, float32, bfloat16, or nf4 (4 bits)
     base_url: str = ""
     passages: int = 4  # how many passages an answer is made from
     context: int = 16384  # tokens: of the paper, the conversation and the answer together
@@ -138,8 +143,8 @@ def _check(shown: str, name: str, value: Any, kind: type) -> None:
     """Raise SettingsError unless the value will do; `shown` is what the person called it."""
     if not (type(value) is kind or (kind is float and type(value) is int)):
         raise SettingsError(f"{shown} = {value!r} is not {_a(kind)}", hint=f"give {_a(kind)}")
-    if name == "engine" and value not in ENGINES:
-        raise SettingsError(f"{shown} = {value!r}", hint=f"one of {', '.join(ENGINES)}")
+    if name in _CHOICES and value not in _CHOICES[name]:
+        raise SettingsError(f"{shown} = {value!r}", hint=f"one of {', '.join(_CHOICES[name])}")
     if name == "locale" and not _LOCALE.fullmatch(str(value)):
         raise SettingsError(f"{shown} = {value!r}", hint="a country such as CN, or a locale such as en-GB")
     zero = name in _MAY_BE_ZERO

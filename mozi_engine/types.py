@@ -183,13 +183,18 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class GenerationSettings:
-    """How to decode. Temperature 0 is greedy; `seed` matters only when sampling."""
+    """How to decode. Temperature 0 is greedy; `seed` matters only when sampling.
+
+    `penalty_alpha`, in [0, 1), above 0 is contrastive search among the `top_k` likeliest tokens, in the torch
+    engine: it weighs likeness to what was said before against chance.
+    """
 
     temperature: float = 0.0
     top_p: float = 1.0
     top_k: int = 0
     max_new_tokens: int = 256
     seed: int = 0
+    penalty_alpha: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import psutil
 
@@ -16,6 +18,7 @@ from mozi_engine.types import Generator
 
 if TYPE_CHECKING:
     from mozi_engine.generation.llamacpp import LlamaCpp
+    from mozi_engine.generation.loading import Precision
 
 _LEAST = 2048  # tokens of context: a few passages, a question and its answer
 
@@ -28,6 +31,8 @@ def load(settings: Settings) -> Generator:
     """
     if settings.engine == "remote":
         return _remote(settings)
+    if settings.engine == "torch":
+        return _torch(settings)
     spec = catalog.find(settings.model)
     if not catalog.ready(spec):
         raise ModelError(f"{spec.name} is not on this machine", hint=f"mozi models pull {spec.name}")
@@ -100,6 +105,31 @@ def digest(spec: ModelSpec) -> str:
     path = catalog.path(spec)
     written = path.stat()
     return f"{path} {written.st_size} {written.st_mtime_ns}"
+
+
+def _torch(settings: Settings) -> Generator:
+    """A transformers model: the settings' own; where they name none, that which the adapter was made on."""
+    if absent := [name for name in ("torch", "transformers", "peft") if not find_spec(name)]:
+        raise ModelError(f"the torch engine needs {', '.join(absent)}", hint="pip install 'mozi[train]'")
+    from mozi_engine.generation import loading
+    from mozi_engine.generation.huggingface import HuggingFace
+
+    adapter = loading.adapter(files.expanded(settings.adapter)) if settings.adapter else None
+    default = settings.model == Settings().model
+    if default and not adapter:
+        raise SettingsError(
+            f"{settings.model} is a GGUF file, which the torch engine does not read",
+            hint="--model FOLDER names a transformers model, --adapter RUN a training's",
+        )
+    return HuggingFace(
+        loading.base(adapter) if default and adapter else files.expanded(settings.model),
+        name=adapter.parent.name if adapter else Path(settings.model).name,
+        context=settings.context,
+        states=states.folder(),
+        adapter=adapter,
+        precision=cast("Precision", settings.precision),
+        threads=settings.threads,
+    )
 
 
 def _remote(settings: Settings) -> Generator:

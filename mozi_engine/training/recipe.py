@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,6 +28,8 @@ class Optim:
     warmup: float = 0.1
     weight_decay: float = 0.01
     clip: float = 1.0  # the largest norm of a gradient
+    beta1: float = 0.9
+    beta2: float = 0.999
 
 
 @dataclass
@@ -56,6 +59,64 @@ class RetrieverRecipe:
     scale: float = 20.0  # 1 / the temperature of the softmax over cosines
     threads: int = 0  # 0: all cores
     keep: int = 2  # checkpoints
+    seed: int = 0
+
+
+class LossOn(Enum):
+    """What of a conversation is learned: what the assistant says, or all of it."""
+
+    answer = "answer"
+    all = "all"
+
+
+class Weights(Enum):
+    """The precision of a base model's weights, which stay as they are; nf4 is QLoRA's 4 bits."""
+
+    float32 = "float32"
+    bfloat16 = "bfloat16"
+    nf4 = "nf4"
+
+
+@dataclass
+class Lora:
+    """A low-rank adapter on every linear layer but the last (Hu et al., 2021)."""
+
+    rank: int = MISSING
+    alpha: int = MISSING  # the adapter's output is scaled by alpha / rank
+    dropout: float = 0.0
+
+
+@dataclass
+class ConversationData:
+    """Files of conversations, as `mozi prepare` writes them: `sft.jsonl`."""
+
+    train: list[str] = MISSING
+    evaluate: list[str] = field(default_factory=list)
+
+
+@dataclass
+class SftRecipe:
+    """A causal language model that learns to answer from conversations, as a LoRA adapter."""
+
+    base: str = MISSING  # a transformers model: its folder, or its name on the hub
+    adapter: str = ""  # an earlier training's run, whose adapter is trained on; "": a new one
+    data: ConversationData = field(default_factory=ConversationData)
+    lora: Lora = field(default_factory=Lora)
+    optim: Optim = field(default_factory=Optim)
+    weights: Weights = Weights.bfloat16
+    loss_on: LossOn = LossOn.answer
+    length: int = MISSING  # tokens of a row; what is longer is cut
+    cut: float = 0.0  # the share of conversations that may be cut, or left out because no answer remains
+    packed: bool = True  # several conversations a row, each seeing itself only
+    batch: int = MISSING  # rows at once, on each device
+    accumulate: int = 1  # batches a step
+    epochs: int = MISSING
+    steps: int = 0  # stop after so many; 0: when the epochs are over
+    checkpointing: bool = False  # compute activations twice rather than keep them
+    save_every: int = MISSING  # steps
+    keep: int = 2  # checkpoints
+    evaluate_every: int = 0  # steps; 0: only before and after
+    threads: int = 0  # 0: as torch chooses
     seed: int = 0
 
 

@@ -29,9 +29,10 @@ from mozi_engine.evaluation.bootstrap import Score
 from mozi_engine.evaluation.retrieval import found as found_by
 from mozi_engine.evaluation.retrieval import table
 from mozi_engine.retrieval.dense import Dense, Encoder, Vectors, searched
+from mozi_engine.training import runs
 from mozi_engine.training.export import Agreement, agreement, export
 from mozi_engine.training.pairs import Pair, pairs
-from mozi_engine.training.recipe import RetrieverRecipe, written
+from mozi_engine.training.recipe import RetrieverRecipe
 from mozi_engine.types import Passage, Retriever
 
 _BEST = "recall_at_5"  # what decides which epoch's weights are kept
@@ -84,7 +85,7 @@ def train(recipe: RetrieverRecipe, run: Path, report: Report, *, resume: bool = 
     `run` keeps the recipe, the checkpoints and `metrics.jsonl`. A run that was stopped goes on from its last
     checkpoint with `resume`: weights, optimizer, schedule, data order. Raises DataError, RecipeError.
     """
-    _claim(run, recipe, resume)
+    runs.claim(run, recipe, resume=resume)
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
     torch.manual_seed(recipe.seed)
@@ -113,21 +114,6 @@ def export_best(model: Path, out: Path, papers: Sequence[QasperPaper]) -> Agreem
     export(model, out)
     before = SentenceTransformer(str(model), device="cpu")
     return agreement(_Quiet(before), Encoder(folder=out), papers)
-
-
-def _claim(run: Path, recipe: RetrieverRecipe, resume: bool) -> None:
-    """Take the folder for this recipe, which is written into it; another's is refused."""
-    kept, text = run / "recipe.yaml", written(recipe)
-    if resume:
-        if not kept.exists() or not any((run / "checkpoints").glob("checkpoint-*")):
-            raise RecipeError(f"{run} holds no checkpoint", hint="start without --resume")
-        if kept.read_text("utf-8") != text:
-            raise RecipeError(f"{run} was begun with another recipe", hint=f"resume with {kept}")
-        return
-    if run.exists() and any(run.iterdir()):
-        raise RecipeError(f"{run} is not empty", hint="name a new folder, or --resume this run")
-    run.mkdir(parents=True, exist_ok=True)
-    kept.write_text(text, "utf-8")
 
 
 def _base(recipe: RetrieverRecipe) -> SentenceTransformer:

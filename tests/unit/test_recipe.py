@@ -9,7 +9,7 @@ from mozi_engine.errors import RecipeError
 pytest.importorskip("omegaconf")
 
 from mozi_engine.training import recipe
-from mozi_engine.training.recipe import RetrieverRecipe, find, load, written
+from mozi_engine.training.recipe import RetrieverRecipe, SftRecipe, find, load, written
 
 SMALL = """
 base: model
@@ -30,12 +30,14 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-SHIPPED = sorted(Path(recipe.__file__).with_name("recipes").glob("retriever*.yaml"))
+SHIPPED = sorted(Path(recipe.__file__).with_name("recipes").glob("*.yaml"))
+KINDS = {"retriever": RetrieverRecipe, "sft": SftRecipe}
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_every_recipe_that_ships_loads(path: Path) -> None:
-    assert load(find(path.stem), RetrieverRecipe).batch > 0
+    kind = KINDS[path.stem.partition("-")[0]]
+    assert load(find(path.stem), kind).batch > 0
 
 
 def test_overrides_win_over_the_file_and_the_file_over_the_defaults(file: Path) -> None:

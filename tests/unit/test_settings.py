@@ -33,7 +33,7 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
         ("threads = -1", "threads = -1 is out of range", "zero or more"),
         ("pdf_gigabytes = inf", "pdf_gigabytes = inf is out of range", ""),
         ("pdf_gigabytes = nan", "pdf_gigabytes = nan is out of range", ""),
-        ("engine = 'cuda'", "engine = 'cuda'", "one of llamacpp, remote"),
+        ("engine = 'cuda'", "engine = 'cuda'", "one of llamacpp, remote, torch"),
         ("model = ", "settings.toml", "correct the file"),
     ],
 )

@@ -1,0 +1,106 @@
+"""A causal language model of transformers, and a LoRA adapter on it, as they lie on this disk."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+import transformers
+from peft import PeftModel
+from transformers import AutoModelForCausalLM, BitsAndBytesConfig
+
+from mozi_engine.errors import ModelError
+
+Precision = Literal["auto", "float32", "bfloat16", "nf4"]
+
+_BASE = "base.json"  # beside the adapter's own files: what it was made on
+
+# What goes wrong is raised; what else it tells is not for mozi's users.
+transformers.logging.set_verbosity_error()
+transformers.logging.disable_progress_bar()
+
+
+def device() -> str:
+    """Where models run: the GPU where there is one; of several, that which torchrun gave this process."""
+    return f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if torch.cuda.is_available() else "cpu"
+
+
+def model(name: str | Path, precision: Precision = "auto") -> Any:
+    """The model of that folder or hub name, which is on this disk already; "auto" is its own precision.
+
+    "nf4" is QLoRA's: 4-bit weights, doubly quantised, computing in bfloat16. Raises ModelError.
+    """
+    options: dict[str, Any] = {"dtype": precision, "local_files_only": True, "device_map": device()}
+    if precision == "nf4":
+        options["dtype"] = "bfloat16"
+        options["quantization_config"] = BitsAndBytesConfig(
+            load_in_4bit=True,
+            bnb_4bit_quant_type="nf4",
+            bnb_4bit_use_double_quant=True,
+            bnb_4bit_compute_dtype=torch.bfloat16,
+        )
+    try:
+        return AutoModelForCausalLM.from_pretrained(str(name), **options)
+    except ImportError as error:
+        raise ModelError("4-bit weights need bitsandbytes", hint="pip install 'mozi[train]'") from error
+    except (OSError, ValueError, RuntimeError) as error:
+        line = " ".join(str(error).split())[:200]
+        raise ModelError(
+            f"{name} does not load: {line}", hint="give the folder of a transformers model"
+        ) from error
+
+
+def adapter(folder: Path) -> Path:
+    """The adapter in a run's folder, or the folder itself. Raises ModelError when there is none."""
+    found = next((path for path in (folder / "adapter", folder) if _config(path).is_file()), None)
+    if found is None:
+        raise ModelError(f"{folder} holds no adapter", hint="give a run's folder, or one with an adapter")
+    return found
+
+
+def base(adapter: Path) -> str:
+    """The name or folder of the model that the adapter was made on, as it says."""
+    try:
+        return str(json.loads(_config(adapter).read_bytes())["base_model_name_or_path"])
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelError(f"{adapter} does not tell its base", hint="name it with --model") from error
+
+
+def adapted(model: Any, adapter: Path, *, trainable: bool = False) -> Any:
+    """The model with the adapter on it. Raises ModelError when it was made for another base."""
+    hint = "name the adapter's own base with --model"
+    wrong = f"the adapter {adapter} was made for another base"
+    told = adapter / _BASE
+    if told.is_file() and json.loads(told.read_bytes())["fingerprint"] != fingerprint(model):
+        raise ModelError(f"{wrong}, {base(adapter)}", hint=hint)
+    try:
+        return PeftModel.from_pretrained(model, str(adapter), is_trainable=trainable)
+    except (RuntimeError, ValueError, KeyError) as error:
+        raise ModelError(wrong, hint=hint) from error
+
+
+def remember_base(model: Any, adapter: Path) -> None:
+    """Write down which weights the adapter was made on."""
+    (adapter / _BASE).write_text(json.dumps({"fingerprint": fingerprint(model)}) + "\n", "utf-8")
+
+
+def fingerprint(model: Any) -> str:
+    """What tells a model's weights from another's at any precision: from its embeddings, never quantised."""
+    rows = model.get_input_embeddings().weight[:64].detach().to("cpu", torch.bfloat16)
+    shape = tuple(model.get_input_embeddings().weight.shape)
+    return hashlib.sha256(f"{shape}".encode() + rows.view(torch.uint8).numpy().tobytes()).hexdigest()
+
+
+def digest(folder: str | Path) -> str:
+    """Where a model's weights lie and when they were written; for a name on the hub, the name."""
+    files = sorted(Path(folder).glob("*.safetensors"))
+    written = (f"{path} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in files)
+    return hashlib.sha256("\n".join((str(folder), *written)).encode()).hexdigest()
+
+
+def _config(folder: Path) -> Path:
+    return folder / "adapter_config.json"

@@ -1,0 +1,56 @@
+"""The folder of a training run: its recipe, its checkpoints, its metrics."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+from mozi_engine.errors import RecipeError
+from mozi_engine.training.recipe import written
+
+
+def claim(run: Path, recipe: object, *, resume: bool) -> None:
+    """Take the folder for this recipe, which is written into it. Raises RecipeError for another's."""
+    kept, text = run / "recipe.yaml", written(recipe)
+    if resume:
+        if not kept.exists() or not any((run / "checkpoints").glob("checkpoint-*")):
+            raise RecipeError(f"{run} holds no checkpoint", hint="start without --resume")
+        if kept.read_text("utf-8") != text:
+            raise RecipeError(f"{run} was begun with another recipe", hint=f"resume with {kept}")
+        return
+    if run.exists() and any(run.iterdir()):
+        raise RecipeError(f"{run} is not empty", hint="name a new folder, or --resume this run")
+    run.mkdir(parents=True, exist_ok=True)
+    kept.write_text(text, "utf-8")
+
+
+def last_checkpoint(run: Path) -> tuple[Path, int]:
+    """The newest checkpoint that is whole, and its step; those that a killed run left half-written go.
+
+    Raises RecipeError when none is whole.
+    """
+    found = (run / "checkpoints").glob("checkpoint-*")
+    for path in sorted(found, key=lambda path: int(path.name.partition("-")[2]), reverse=True):
+        try:
+            # The trainer writes this file last.
+            step = int(json.loads((path / "trainer_state.json").read_bytes())["global_step"])
+        except (OSError, ValueError, KeyError):
+            shutil.rmtree(path)
+        else:
+            return path, step
+    raise RecipeError(f"{run} holds no whole checkpoint", hint="start again in a new folder")
+
+
+def rewind(metrics: Path, step: int) -> None:
+    """Take from the metrics what was measured after the step, and a line that was not finished."""
+    if not metrics.exists():
+        return
+    kept = []
+    for line in metrics.read_text("utf-8").splitlines():
+        try:
+            if json.loads(line)["step"] <= step:
+                kept.append(f"{line}\n")
+        except ValueError:
+            break
+    metrics.write_text("".join(kept), "utf-8")
