@@ -23,7 +23,7 @@ from tests.terminal import on_terminal
 
 
 def chat(server: OpenAIServer, *arguments: object) -> tuple[object, ...]:
-    return ("chat", *arguments, "--base-url", server.url, "--model", "qwen3")
+    return ("chat", "--plain", *arguments, "--base-url", server.url, "--model", "qwen3")
 
 
 def listed() -> list[dict[str, Any]]:
