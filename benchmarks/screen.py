@@ -48,7 +48,7 @@ class Screen:
             stdin=keyboard,
             stdout=keyboard,
             stderr=keyboard,
-            env=os.environ | {"TERM": "xterm-256color"},
+            env=_environment(),
             start_new_session=True,
         )
         os.close(keyboard)
@@ -79,6 +79,12 @@ class Screen:
         self.process.kill()
         self.process.wait()
         os.close(self._screen)
+
+
+def _environment() -> dict[str, str]:
+    """What a person's shell has: an installed mozi is compiled once, which some machines forbid."""
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return kept | {"TERM": "xterm-256color"}
 
 
 @contextmanager

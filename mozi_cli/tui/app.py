@@ -5,6 +5,7 @@ What the first paint does not need is imported after it, where it is used.
 
 from __future__ import annotations
 
+import gc
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -277,6 +278,7 @@ class ChatApp(App[None]):
             self.session = replace(self.session, paper=event.known)
         self._searchable = True
         self.chat.page.show(event.paper, event.file, event.password)
+        gc.freeze()  # the paper's many words live long: walking them again and again would halt the screen
         self.chat.transcript.welcome(wording.opened(event.known.name))
         for part in _STAGES[event.stage]:
             self.chat.status.tell(part, "ready")
