@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from itertools import chain
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -24,10 +26,25 @@ def doctor(
     """See whether everything is here that chatting needs. Exit code 1 when something is broken."""
     from mozi_engine import doctor as engine
 
-    checks = engine.examine(network=network, verify=verify)
+    checks = chain(engine.examine(network=network, verify=verify), _keys())
     found = _print_json(checks) if json else _print(checks)
     if "problem" in found:
         raise typer.Exit(1)
+
+
+def _keys() -> Iterator[Check]:
+    """Whether the keys that the settings change are keys, of actions that there are."""
+    from mozi_cli.tui import keys
+    from mozi_engine import settings
+    from mozi_engine.doctor import Check
+    from mozi_engine.errors import SettingsError
+
+    with suppress(SettingsError):  # settings that cannot be read are a finding already
+        chosen = settings.load().keys
+        try:
+            keys.keymap(chosen)
+        except SettingsError as error:
+            yield Check("keys", "problem", error.message, error.hint)
 
 
 def _print_json(checks: Iterable[Check]) -> list[str]:

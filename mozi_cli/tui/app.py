@@ -6,13 +6,13 @@ What the first paint does not need is imported after it, where it is used.
 from __future__ import annotations
 
 import gc
-from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, ClassVar
 
+from rich.text import Text
 from textual.app import App
 from textual.binding import BindingType
 from textual.message import Message
@@ -24,9 +24,9 @@ from mozi_cli.tui.bindings import bind
 from mozi_cli.tui.chat_screen import ChatScreen
 from mozi_cli.tui.exchange_view import ExchangeView
 from mozi_cli.tui.graphics import Graphics
+from mozi_cli.tui.line import Line
 from mozi_cli.tui.start import Start
 from mozi_engine.errors import MoziError
-from mozi_engine.types import Turn
 
 if TYPE_CHECKING:
     from textual.command import Provider
@@ -88,8 +88,7 @@ class ChatApp(App[None]):
         self._introduction = ""
         self._searchable = False
         self._numbers = count(1)
-        self._waiting: deque[ExchangeView] = deque()
-        self._answering: ExchangeView | None = None  # until its thread has ended, whatever stands there
+        self._line = Line(self._lacks, self._put)
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """The colours that only mozi has, for themes that do not know them."""
@@ -161,7 +160,7 @@ class ChatApp(App[None]):
 
     async def _turn_to(self, session: Session, views: Iterable[ExchangeView] = ()) -> None:
         self.session = session
-        self._waiting.clear()
+        self._line.clear()
         views = list(views)
         self.chat.turn_to(views[-1] if views else None)
         await self.chat.transcript.show(views)
@@ -171,38 +170,25 @@ class ChatApp(App[None]):
     async def ask(self, question: str) -> None:
         """Put a question in the line; it is answered when it can be."""
         view = ExchangeView(next(self._numbers), question, self.mode)
-        self._waiting.append(view)
         await self.chat.transcript.add(view)
-        self._answer_next()
+        self._line.add(view)
+        self.refresh_bindings()
 
     async def stop(self) -> None:
         """Stop the answer under way; if there is none, take the last question out of the line."""
-        if self._answering and self.desk:
+        if self._line.answering and self.desk:
             self.desk.stop()
-            self._answering.tell(wording.STOPPING)
-        elif self._waiting:
-            view = self._waiting.pop()
+            self._line.answering.tell(wording.STOPPING)
+        elif view := self._line.take_back():
             self.chat.question.give_back(view.question)
             await self.chat.transcript.take_back(view)
 
     @property
     def busy(self) -> bool:
         """Whether there is something to stop."""
-        return bool(self._answering or self._waiting)
+        return self._line.busy
 
-    def _answer_next(self) -> None:
-        for view in self._waiting:
-            view.tell(self._waits_for(view))
-        if self._answering or not self._waiting or self._waits_for(self._waiting[0]):
-            self.refresh_bindings()
-            return
-        view = self._answering = self._waiting.popleft()
-        self._put(view)
-        self.refresh_bindings()
-
-    def _waits_for(self, view: ExchangeView) -> str:
-        if self._answering:
-            return wording.WAITING_FOR_ANSWER
+    def _lacks(self, view: ExchangeView) -> str:
         if self.session is None or (view.mode == "paper" and not self._searchable):
             return wording.WAITING_FOR_PAPER if view.mode == "paper" else wording.WAITING_FOR_MODEL
         return ""
@@ -212,22 +198,21 @@ class ChatApp(App[None]):
 
         if not (self.desk and self.store and self.session):
             return
-        history = self._history(view)
+        views = self.chat.transcript.views
+        history = [turn for each in views if each.mode == view.mode for turn in each.turns]
         self.session = session = replace(self.session, mode=view.mode, model=self.model)
         self.chat.turn_to(view)
         view.tell(wording.SEARCHING if view.mode == "paper" else wording.LISTENING)
         asking = Asking(view.number, view.question, session, self.store, self.post_message)
         self.desk.ask(asking, history)
 
-    def _history(self, asked: ExchangeView) -> list[Turn]:
-        views = self.chat.transcript.views
-        return [turn for view in views if view.mode == asked.mode for turn in view.turns]
+    def _go_on(self) -> None:
+        self._line.move()
+        self.refresh_bindings()
 
     def _ended(self, event: messages.Heard) -> None:
-        """Whatever came of the question, the next one has its turn."""
-        if self._answering and self._answering.number == event.number:
-            self._answering = None
-        self._answer_next()
+        self._line.ended(event.number)
+        self.refresh_bindings()
 
     # What threads tell of the desk, the paper and the model
 
@@ -246,7 +231,7 @@ class ChatApp(App[None]):
             self._read(start.reference, start.password)
         elif start.mode == "paper":
             self.chat.action_library()
-        self._answer_next()
+        self._go_on()
 
     async def on_resumed(self, event: messages.Resumed) -> None:
         """A conversation goes on where it ended, with its paper and its model."""
@@ -282,10 +267,14 @@ class ChatApp(App[None]):
         self.chat.transcript.welcome(wording.opened(event.known.name))
         for part in _STAGES[event.stage]:
             self.chat.status.tell(part, "ready")
-        self._answer_next()
+        self._go_on()
 
-    def on_paper_failed(self, event: messages.PaperFailed) -> None:
+    async def on_paper_failed(self, event: messages.PaperFailed) -> None:
         """No such paper, or none that can be read: the questions to it are given back."""
+        for view in self._line.clear("paper"):
+            await view.end("failed", event.told)
+            self.chat.question.give_back(view.question)
+        self.refresh_bindings()
         self.chat.status.tell("text", "failed")
         self._told(MoziError(event.told, event.hint))
         self.chat.transcript.welcome(f"{event.told}\n{event.hint}")
@@ -321,11 +310,12 @@ class ChatApp(App[None]):
 
     def on_told(self, event: messages.Told) -> None:
         """Something beside the conversation."""
-        self.notify(event.told)
+        self.notify(event.told, markup=False)
 
     def on_unkept(self, event: messages.Unkept) -> None:
         """The disk refuses: said once, and the conversation goes on."""
-        self.notify(f"{event.told}. {event.hint}", title=wording.NOT_KEPT, severity="warning")
+        told = f"{event.told}. {event.hint}"
+        self.notify(told, title=wording.NOT_KEPT, severity="warning", markup=False)
 
     # What threads tell of the answer under way
 
@@ -375,7 +365,6 @@ class ChatApp(App[None]):
         if view := self._view(event):
             await view.end("failed", f"{event.told}\n{event.hint}".strip())
             self.chat.question.give_back(view.question)
-        self._told(MoziError(event.told, event.hint))
         self._ended(event)
 
     def _view(self, event: messages.Heard) -> ExchangeView | None:
@@ -384,9 +373,16 @@ class ChatApp(App[None]):
 
     def _told(self, error: MoziError) -> None:
         """What went wrong, and what to do next; from any thread."""
-        self.call_later(partial(self.notify, error.hint, title=error.message, severity="error", timeout=10))
+        told = partial(self.notify, title=error.message, severity="error", timeout=10, markup=False)
+        self.call_later(told, error.hint)
 
     # Leaving
+
+    def _fatal_error(self) -> None:
+        """A bug ends the screen with one line, where Textual prints its traceback; that is in the report."""
+        if self._exception:
+            bug = threads.bug(self._exception)
+            self.panic(Text(f"mozi: {bug.message}\n  {bug.hint}"))
 
     def action_interrupt(self) -> None:
         """Ctrl+C copies what is selected, and leaves where nothing is."""

@@ -206,7 +206,9 @@ class ChatScreen(Screen[None]):
         """Show the recent papers."""
         from mozi_cli.tui.library_screen import LibraryScreen
 
-        self.app.push_screen(LibraryScreen(self._store.papers()), self._open)
+        papers = self._store.papers()
+        screen = LibraryScreen(papers, sessions=self.action_sessions, models=self.action_models)
+        self.app.push_screen(screen, self._open)
 
     def _open(self, reference: str | None) -> None:
         if reference is not None:
@@ -224,6 +226,8 @@ class ChatScreen(Screen[None]):
     def _resume(self, session: str | None) -> None:
         if session is not None:
             self._chat.resume(session)
+            if self.app.screen is not self:  # the library, from which it was chosen
+                self.app.pop_screen()
 
     def action_models(self) -> None:
         """Choose another model."""
@@ -244,7 +248,7 @@ class ChatScreen(Screen[None]):
         from mozi_cli.tui.export_screen import ExportScreen, file_name
 
         if not self._chat.asked:
-            self.notify("there is nothing to export yet")
+            self.notify("nothing is answered yet: there is nothing to export")
             return
         self.app.push_screen(ExportScreen(file_name(self._chat.title_of_paper)), self._export)
 

@@ -22,5 +22,5 @@ def edit(app: App[None], text: str) -> str | None:
                 subprocess.run([*shlex.split(command), str(file)], check=True)
             return file.read_text("utf-8").strip()
         except (OSError, ValueError, subprocess.CalledProcessError, SuspendNotSupported) as error:
-            app.notify(f"set EDITOR: {error}", title=f"{command} failed", severity="error")
+            app.notify(f"set EDITOR: {error}", title=f"{command} failed", severity="error", markup=False)
             return None

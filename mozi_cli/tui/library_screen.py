@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Sequence
 from datetime import datetime
 from typing import ClassVar
 
@@ -31,20 +31,30 @@ Everything runs on this machine."""
 class LibraryScreen(Screen[str | None]):
     """Dismissed with a reference to a paper, or None to leave.
 
-    `read` holds the ids of the papers that the model remembers.
+    `read` holds the ids of the papers that the model remembers; `sessions` and `models` show what they are
+    called after, on top of this.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         bind("open", "open", show=True),
+        bind("sessions", "sessions", show=True),
+        bind("models", "models", show=True),
         Binding("o", "open", show=False),
         Binding("escape", "dismiss(None)", "Leave"),
     ]
 
-    def __init__(self, papers: Sequence[LibraryEntry], read: Container[str] = ()) -> None:
+    def __init__(
+        self,
+        papers: Sequence[LibraryEntry],
+        read: Container[str] = (),
+        sessions: Callable[[], None] | None = None,
+        models: Callable[[], None] | None = None,
+    ) -> None:
         super().__init__()
         now = datetime.now().astimezone()
         self._papers = papers
         self._rows = [paper_row(entry, now, read) for entry in papers]
+        self._sessions, self._models = sessions, models
 
     def compose(self) -> ComposeResult:
         """The papers, or what to do first."""
@@ -68,3 +78,13 @@ class LibraryScreen(Screen[str | None]):
                 self.dismiss(reference)
 
         self.app.push_screen(OpenScreen(self._papers), chosen)
+
+    def action_sessions(self) -> None:
+        """Show the conversations there were."""
+        if self._sessions:
+            self._sessions()
+
+    def action_models(self) -> None:
+        """Choose another model."""
+        if self._models:
+            self._models()

@@ -119,7 +119,7 @@ class PaperPane(Widget, can_focus=True):
 
     def show(self, paper: Paper, path: Path, password: str | None = None) -> None:
         """Show the paper; a better reading of the one that stands there keeps page, place and marks."""
-        place = self._view.place
+        place = self._view.place if self._view.scroll_y > 0 else None  # who is at the top stays there
         again = self._paper is not None and self._paper.id == paper.id
         self._paper, self._file, self._printed = paper, (path, password), pages.pages(paper)
         if not again:
@@ -300,7 +300,7 @@ class PaperPane(Widget, can_focus=True):
     def on_picture_view_failed(self, event: PictureView.Failed) -> None:
         """The page's text is there still."""
         event.stop()
-        self.notify(event.error.message, severity="warning")
+        self.notify(event.error.message, severity="warning", markup=False)
         if self._pictured:
             self.action_picture()
 

@@ -10,6 +10,7 @@ from textual.command import CommandList, CommandPalette
 from mozi_cli.tui.export_screen import ExportScreen
 from mozi_cli.tui.keys import ACTIONS
 from mozi_cli.tui.keys_screen import KeysScreen
+from mozi_cli.tui.library_screen import LibraryScreen
 from mozi_cli.tui.models_screen import ModelsScreen
 from mozi_cli.tui.open_screen import OpenScreen
 from mozi_cli.tui.sessions_screen import SessionsScreen
@@ -81,3 +82,22 @@ async def test_every_theme_of_textual_can_be_chosen(example_read: Path) -> None:
             app.theme = name
             await pilot.pause()
             assert app.theme == name
+
+
+async def test_the_library_leads_to_conversations_and_models(example_read: Path) -> None:
+    async with chatting(Model([AUTHORS]), example_read) as (app, pilot):
+        await ask(app, pilot, HOW_MANY)
+        app.open(str(example_read))
+        await until(pilot, lambda: not app.chat.transcript.views)
+        await pilot.press("ctrl+l")
+        await until(pilot, lambda: isinstance(app.screen, LibraryScreen))
+        await pilot.press("f3")
+        await until(pilot, lambda: isinstance(app.screen, ModelsScreen))
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, LibraryScreen))
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: isinstance(app.screen, SessionsScreen))
+        await pilot.pause()
+        await pilot.press("enter")
+        await until(pilot, lambda: app.screen is app.chat)
+        await until(pilot, lambda: len(app.chat.transcript.views) == 1)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pymupdf
 import pytest
 
+from mozi_cli.tui.messages import PaperFailed
 from mozi_cli.tui.password_screen import PasswordScreen
 from mozi_engine.exporting import WRITERS
 from mozi_engine.sessions import Store
-from tests.tui.chat import AUTHORS, HOW_MANY, Model, ask, chatting, shown
+from tests.tui.chat import AUTHORS, HOW_MANY, Model, ask, chatting, put, shown
 from tests.tui.host import until
 
 pytestmark = pytest.mark.anyio
@@ -80,3 +83,53 @@ async def test_ctrl_c_leaves(example_read: Path) -> None:
     async with chatting(Model([]), example_read) as (app, pilot):
         await pilot.press("ctrl+c")
         await until(pilot, lambda: app._exit)
+
+
+@contextmanager
+def no_terminal() -> Iterator[None]:
+    """A pilot's app has none to give to the editor."""
+    yield
+
+
+async def test_the_question_is_written_in_ones_own_editor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    editor = tmp_path / "my editor"
+    editor.write_text('#!/bin/sh\nprintf " 文献？\\n" >> "$1"\n', "utf-8")
+    editor.chmod(0o755)
+    monkeypatch.delenv("VISUAL", raising=False)
+    monkeypatch.setenv("EDITOR", f"'{editor}'")
+    async with chatting(Model([])) as (app, pilot):
+        await until(pilot, lambda: app.screen is not app.chat)
+        await pilot.press("escape")
+        monkeypatch.setattr(app, "suspend", no_terminal)
+        await until(pilot, lambda: app.screen is app.chat)
+        await pilot.press(*"How", "ctrl+e")
+        await until(pilot, lambda: app.chat.question.text == "How 文献？")
+        monkeypatch.setenv("EDITOR", "false")
+        await pilot.press("ctrl+e")
+        await pilot.pause()
+        assert app.chat.question.text == "How 文献？"
+
+
+async def test_a_question_to_a_paper_that_there_is_not_is_given_back() -> None:
+    async with chatting(Model([])) as (app, pilot):
+        await until(pilot, lambda: app.screen is not app.chat)
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is app.chat)
+        view = await put(app, pilot, HOW_MANY)
+        app.post_message(PaperFailed("nowhere.pdf", "no such file: nowhere.pdf", "check the path"))
+        await until(pilot, lambda: view.progress == "failed")
+        await until(pilot, lambda: app.chat.question.text == HOW_MANY)
+        assert not app.busy
+
+
+async def test_a_bug_ends_the_screen_with_one_line(home: Path) -> None:
+    async with chatting(Model([])) as (app, _):
+        app._exception = ZeroDivisionError("division by zero")
+        app._fatal_error()
+    said = "".join(segment.text for told in app._exit_renderables for segment in told.segments)
+    assert said.splitlines()[0] == "mozi: a bug in mozi: ZeroDivisionError: division by zero"
+    assert "crash.txt" in said
+    assert len(said.splitlines()) < 4
+    assert app.return_code == 1

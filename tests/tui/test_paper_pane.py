@@ -420,3 +420,12 @@ async def test_over_ssh_the_text_comes_first(pdf: Path, kitty: Screen) -> None:
         assert lines_with(app, "of page 1")
         await pilot.press("t")
         await until(pilot, lambda: kitty.pictures)
+
+
+async def test_who_is_at_the_top_stays_there_when_a_better_reading_puts_something_above() -> None:
+    lines = papers.filler(60)
+    first = papers.paper(*lines[1:])
+    async with reading(first) as (app, pilot):
+        app.pane.show(replace(first, paragraphs=papers.paper(*lines).paragraphs), Path("none.pdf"))
+        await pilot.pause()
+        assert app.pane._text.scroll_y == 0

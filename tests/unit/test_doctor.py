@@ -153,3 +153,13 @@ def test_a_model_fits_into_the_memory_that_is_free_or_all_of_it_or_not(
 ) -> None:
     monkeypatch.setattr(doctor, "OVERHEAD", overhead)
     assert doctor.fit(catalog.ModelSpec("small", bytes=5)) == fit
+
+
+def test_a_key_that_there_is_not_is_a_problem(home: Path) -> None:
+    settings = files.config_dir() / "settings.toml"
+    settings.parent.mkdir(parents=True)
+    settings.write_text('[keys]\nopen = "ctrl+nonsense"\n', "utf-8")
+    code, said = run()
+    assert code == 1
+    assert "line 2" in said
+    assert "ctrl+nonsense" in said or "nonsense" in said
