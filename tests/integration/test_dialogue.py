@@ -21,7 +21,18 @@ PROMPT = "\n> "
 
 
 def dialogue(server: OpenAIServer, paper: Path) -> tuple[object, ...]:
-    return ("chat", "--plain", "--engine", "remote", "--base-url", server.url, "--model", "qwen3", "--paper", paper)
+    return (
+        "chat",
+        "--plain",
+        "--engine",
+        "remote",
+        "--base-url",
+        server.url,
+        "--model",
+        "qwen3",
+        "--paper",
+        paper,
+    )
 
 
 def ask(terminal: Terminal, question: str) -> None:
