@@ -73,5 +73,4 @@ async def test_it_looks_as_it_did(
     async with app.run_test(size=size) as pilot:
         still(app)  # type: ignore[arg-type]
         await until(pilot, lambda: all(each in "".join(screen_text(app)) for each in shows))
-        await pilot.pause(0.2)  # what is drawn first may take its colours a moment later
         assert_looks(app, name)  # type: ignore[arg-type]
