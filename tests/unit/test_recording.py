@@ -13,6 +13,7 @@ from mozi_engine.recording import recorded
 from mozi_engine.sessions import Exchange, Store, begin
 from mozi_engine.support import companion
 from mozi_engine.support.companion import Replied, Reply
+from mozi_engine.types import Timings
 from tests.unit.test_sessions import ANSWER, PAPER
 
 SESSION = begin("paper", PAPER, "qwen")
@@ -58,10 +59,11 @@ def test_an_answer_is_kept_token_by_token_and_then_whole(store: Store) -> None:
 def test_a_reply_of_the_companion_is_kept_with_its_strategy(store: Store) -> None:
     def replies() -> Generator[companion.Event, None, None]:
         yield companion.Token("That sounds ")
-        yield Replied(Reply("That sounds hard.", "reflection of feelings", "it listens first"))
+        reply = Reply("That sounds hard.", "reflection", "it listens first", None, (), Timings())
+        yield Replied(reply)
 
     list(recorded(replies(), store, SESSION, "I'm tired.", unexpected))
-    assert (kept(store).text, kept(store).detail) == ("That sounds hard.", "reflection of feelings")
+    assert (kept(store).text, kept(store).detail) == ("That sounds hard.", "reflection")
     assert (kept(store).state, kept(store).answer) == ("answered", None)
 
 
