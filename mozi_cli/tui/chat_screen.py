@@ -120,8 +120,13 @@ class ChatScreen(Screen[None]):
     def set_mode(self, mode: str, banner: str) -> None:
         """Whom the next question goes to, in colours and words."""
         self.set_class(mode == "support", "-support")
+        self.page.display = mode == "paper" or self.page.pages > 0
         self.query_one("#banner", Static).update(banner)
         self.question.placeholder = _ASK[mode]
+
+    def on_paper_pane_page_turned(self) -> None:
+        """There is a paper now, whoever is talked to."""
+        self.page.display = True
 
     def show_passage(self, passage: Passage, start: int = 0, end: int | None = None) -> None:
         """Turn the page to these words, and highlight them."""

@@ -43,6 +43,7 @@ async def test_the_companion_needs_no_paper() -> None:
     async with chatting(model, mode="support") as (app, pilot):
         view = await ask(app, pilot, "My experiment failed again and I feel bad.")
         assert (view.progress, view.mode) == ("answered", "support")
+        assert not app.chat.page.display  # there is no paper yet
 
 
 async def test_a_locked_paper_asks_for_its_password_until_it_opens(tmp_path: Path) -> None:
