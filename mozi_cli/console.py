@@ -12,6 +12,7 @@ from rich.spinner import Spinner
 from rich.text import Text
 
 from mozi_cli import wording
+from mozi_engine import quotations
 from mozi_engine.answering import Done, Event, EvidenceFound, Searching, Token
 from mozi_engine.errors import DataError, MoziError
 from mozi_engine.sessions import Exchange
@@ -133,19 +134,19 @@ def _ranking(evidence: Sequence[Evidence]) -> Text:
 def _answer(answer: Answer) -> RenderableType:
     parts: list[RenderableType] = []
     if answer.verdict == "not_in_paper":
-        parts.append(Text(wording.NOT_IN_PAPER, style="bold yellow"))
+        parts.append(Text(quotations.NOT_IN_PAPER, style="bold yellow"))
         if answer.evidence:
             nearest = answer.evidence[0].passage
             parts.append(Text(f"\nNearest: {wording.place(nearest)}", style="cyan"))
             parts.append(Padding(Text(wording.snippet(nearest.text, 300)), (0, 0, 0, 4)))
     else:
-        parts.append(Text(wording.marked(answer), style="bold"))
-        parts += [_quote(quote) for quote in wording.quotes(answer)]
-    parts += [Text(line, style="yellow") for line in wording.doubts(answer)]
+        parts.append(Text(quotations.marked(answer), style="bold"))
+        parts += [_quote(quote) for quote in quotations.quotes(answer)]
+    parts += [Text(line, style="yellow") for line in quotations.doubts(answer)]
     return Group(*parts)
 
 
-def _quote(quote: wording.Quote) -> RenderableType:
+def _quote(quote: quotations.Quote) -> RenderableType:
     before, middle, after = wording.around(quote, _CONTEXT)
     body = Text.assemble((before, "dim"), (middle, "black on yellow"), (after, "dim"))
     heading = Text(f"\n[{quote.number}] {wording.place(quote.passage)}", style="cyan")

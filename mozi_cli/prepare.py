@@ -20,6 +20,13 @@ _SHOWN = 5  # broken records named on the terminal; the manifest names all
 Raw = Annotated[Path, typer.Argument(help="A file as published, its archive, or a folder of them.")]
 Out = Annotated[Path, typer.Argument(help="The folder to write.")]
 SeedOption = Annotated[int, typer.Option(help="What is drawn by chance is drawn by this.")]
+PassagesOption = Annotated[
+    int, typer.Option("--passages", "-k", min=0, help="Passages an example shows; 0: gold alone.")
+]
+NegativesOption = Annotated[int, typer.Option(min=0, help="Other passages a question of the retriever.")]
+OriginalOption = Annotated[
+    bool, typer.Option("--original", help="The original Mozi's filter: answerable, gold evidence alone.")
+]
 ToleranceOption = Annotated[
     float, typer.Option(min=0.0, max=1.0, help="The part of the records that may be broken.")
 ]
@@ -31,13 +38,9 @@ def qasper(
     raw: Raw,
     out: Out,
     download: DownloadOption = False,
-    passages: Annotated[
-        int, typer.Option("--passages", "-k", min=0, help="Passages an example shows; 0: gold alone.")
-    ] = 4,
-    negatives: Annotated[int, typer.Option(min=0, help="Other passages a question of the retriever.")] = 16,
-    original: Annotated[
-        bool, typer.Option("--original", help="The original Mozi's filter: answerable, gold evidence alone.")
-    ] = False,
+    passages: PassagesOption = 4,
+    negatives: NegativesOption = 16,
+    original: OriginalOption = False,
     seed: SeedOption = 0,
     tolerance: ToleranceOption = 0.01,
 ) -> None:
@@ -52,13 +55,9 @@ def qasper(
 def scimrc(
     raw: Raw,
     out: Out,
-    passages: Annotated[
-        int, typer.Option("--passages", "-k", min=0, help="Passages an example shows; 0: gold alone.")
-    ] = 4,
-    negatives: Annotated[int, typer.Option(min=0, help="Other passages a question of the retriever.")] = 16,
-    original: Annotated[
-        bool, typer.Option("--original", help="The original Mozi's filter: answerable, gold evidence alone.")
-    ] = False,
+    passages: PassagesOption = 4,
+    negatives: NegativesOption = 16,
+    original: OriginalOption = False,
     seed: SeedOption = 0,
     tolerance: ToleranceOption = 0.01,
 ) -> None:

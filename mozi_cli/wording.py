@@ -7,12 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mozi_engine.files import size
-from mozi_engine.quotations import NOT_IN_PAPER as NOT_IN_PAPER
-from mozi_engine.quotations import UNSUPPORTED as UNSUPPORTED
-from mozi_engine.quotations import Quote as Quote
-from mozi_engine.quotations import doubts as doubts
-from mozi_engine.quotations import marked as marked
-from mozi_engine.quotations import quotes as quotes
+from mozi_engine.quotations import NOT_IN_PAPER, Quote, doubts, marked, quotes
 from mozi_engine.types import Answer, Evidence, Passage
 
 if TYPE_CHECKING:  # the full screen waits for these words before its first paint

@@ -25,6 +25,7 @@ from mozi_engine.types import (
     Turn,
     Usage,
     Verdict,
+    milliseconds_since,
 )
 
 # What a model says, in so many words, when the passages do not hold the answer.
@@ -110,12 +111,12 @@ class Answerer:
             yield Searching(query)
         searching = time.perf_counter()
         evidence = tuple(self.retriever.search(query, self.passages))
-        timings = Timings(search_ms=_since(searching))
+        timings = Timings(search_ms=milliseconds_since(searching))
         yield EvidenceFound(evidence)
         prompt = self._prompt(question, query, evidence, history)
         text, timings = yield from self._generate(prompt, timings, started)
         answer = self._checked(text, query, evidence)
-        yield Done(replace(answer, timings=replace(timings, total_ms=_since(started))))
+        yield Done(replace(answer, timings=replace(timings, total_ms=milliseconds_since(started))))
 
     def _standalone(self, question: str, history: Sequence[Turn]) -> str:
         spoken = prompts.language(self.paper.abstract or self.paper.title)
@@ -150,7 +151,7 @@ class Answerer:
                         yield piece
                     case str():
                         if not text:
-                            timings = replace(timings, ttft_ms=_since(started))
+                            timings = replace(timings, ttft_ms=milliseconds_since(started))
                         text += piece
                         yield Token(piece)
         return text.strip(), timings
@@ -206,8 +207,3 @@ def _verdict(text: str, alignment: Alignment, *, doubtful: bool) -> tuple[Verdic
     if not citations and (refused or doubtful or alignment.support < _UNRELATED):
         return "not_in_paper", claims
     return ("partial" if uncited or refused else "answered"), claims
-
-
-def _since(started: float) -> float:
-    """Milliseconds since `started`."""
-    return (time.perf_counter() - started) * 1000

@@ -23,19 +23,29 @@ _FEW_WORDS = 4
 
 def check(question: str) -> str:
     """The question without outer space. Raises QuestionError when it is empty, far too long, or no text."""
-    question = " ".join(question.split())
+    return usable(
+        " ".join(question.split()),
+        "question",
+        MAX_CHARACTERS,
+        if_empty='ask something, such as "What data do they use?"',
+        if_long="ask about one thing at a time",
+    )
+
+
+def usable(text: str, what: str, most: int, *, if_empty: str, if_long: str) -> str:
+    """The text, if it is one, and has at most so many characters; `what` names it to the person.
+
+    Raises QuestionError with the hint for what is wrong.
+    """
     try:
-        question.encode()
+        text.encode()
     except UnicodeEncodeError as error:  # bytes that Python could not decode come as lone surrogates
-        raise QuestionError("the question is not UTF-8 text", hint="send it, or save it, as UTF-8") from error
-    if not question:
-        raise QuestionError("the question is empty", hint='ask something, such as "What data do they use?"')
-    if len(question) > MAX_CHARACTERS:
-        raise QuestionError(
-            f"the question has {len(question):,} characters; the limit is {MAX_CHARACTERS:,}",
-            hint="ask about one thing at a time",
-        )
-    return question
+        raise QuestionError(f"the {what} is not UTF-8 text", hint="send it, or save it, as UTF-8") from error
+    if not text:
+        raise QuestionError(f"the {what} is empty", hint=if_empty)
+    if len(text) > most:
+        raise QuestionError(f"the {what} has {len(text):,} characters; the limit is {most:,}", hint=if_long)
+    return text
 
 
 def needs_rewriting(question: str, *, is_follow_up: bool, paper_language: str) -> bool:

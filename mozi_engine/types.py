@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from collections.abc import Generator as EventStream
 from dataclasses import dataclass
@@ -154,6 +155,11 @@ class Timings:
     total_ms: float = 0.0
     prompt_tokens: int = 0
     completion_tokens: int = 0
+
+
+def milliseconds_since(started: float) -> float:
+    """What has passed since `started`, a reading of `time.perf_counter`."""
+    return (time.perf_counter() - started) * 1000
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from textual.widgets.option_list import Option
 
 from mozi_cli import wording
 from mozi_cli.tui.bindings import bind
+from mozi_engine import quotations
 from mozi_engine.types import Answer, Evidence, Passage
 
 _SNIPPET = 300  # characters of a passage that are shown
@@ -60,7 +61,7 @@ class EvidencePane(OptionList):
 def _cited(answer: Answer) -> dict[int, str]:
     """For each position in the evidence, the numbers of its citations: "[1][3]"."""
     marks: dict[int, str] = {}
-    for quote in wording.quotes(answer):
+    for quote in quotations.quotes(answer):
         for position, item in enumerate(answer.evidence):
             if item.passage == quote.passage:
                 marks[position] = marks.get(position, "") + f"[{quote.number}]"

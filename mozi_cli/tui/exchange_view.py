@@ -12,6 +12,7 @@ from textual.message import Message
 from textual.widgets import Static
 
 from mozi_cli import wording
+from mozi_engine import quotations
 from mozi_engine.types import Answer, Evidence, Turn
 
 if TYPE_CHECKING:
@@ -38,8 +39,8 @@ class Sources(Static):
         """The sources of this answer."""
         refused = answer.verdict == "not_in_paper"
         told = [Content.styled(_nearest(item), "$text-muted") for item in answer.evidence[:1] if refused]
-        told += map(_source, wording.quotes(answer))
-        told += (Content.styled(line, "$text-warning") for line in wording.doubts(answer))
+        told += map(_source, quotations.quotes(answer))
+        told += (Content.styled(line, "$text-warning") for line in quotations.doubts(answer))
         self.update(Content("\n").join(told))
 
     def action_cite(self, number: int) -> None:
@@ -170,9 +171,9 @@ class ExchangeView(Vertical):
     async def _draw_answer(self, answer: Answer) -> None:
         """The answer with its marks, its sources a line each, and what to doubt."""
         if answer.verdict == "not_in_paper":
-            await self._draw(f"**{wording.NOT_IN_PAPER}**")
+            await self._draw(f"**{quotations.NOT_IN_PAPER}**")
         else:
-            await self._draw(wording.marked(answer, lambda number: f"[\\[{number}\\]]({_LINK}{number})"))
+            await self._draw(quotations.marked(answer, lambda number: f"[\\[{number}\\]]({_LINK}{number})"))
         self.query_one(Sources).show(answer)
 
     def _set_note(self, note: str) -> None:
@@ -188,7 +189,7 @@ def _ending(progress: Progress, detail: str) -> str:
     return told.get(progress, "")
 
 
-def _source(quote: wording.Quote) -> Content:
+def _source(quote: quotations.Quote) -> Content:
     mark = Content.from_markup(f"[@click=cite({quote.number})]\\[{quote.number}][/]")
     told = f" {wording.place(quote.passage)}: “{wording.snippet(quote.text, _QUOTED)}”"
     return mark + Content.styled(told, "$text-muted")

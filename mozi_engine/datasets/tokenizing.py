@@ -35,7 +35,7 @@ def choose(name: str, end: str = "") -> Chosen:
     text = Path(name).read_text("utf-8") if name.endswith(".json") and Path(name).is_file() else _model(name)
     try:
         tokenizer = Tokenizer.from_str(text)
-    except Exception as error:
+    except Exception as error:  # tokenizers has no error of its own
         raise DataError(f"{name} is no tokenizer: {error}", hint="give a tokenizer.json") from error
     tokenizer.no_truncation()
     tokenizer.no_padding()

@@ -9,7 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 
 from mozi_engine import prompts
-from mozi_engine.errors import QuestionError
+from mozi_engine.questions import usable
 from mozi_engine.support import care, crisis, helplines, paper, strategies
 from mozi_engine.support.crisis import Risk
 from mozi_engine.support.limits import Limited
@@ -23,6 +23,7 @@ from mozi_engine.types import (
     Timings,
     Turn,
     Usage,
+    milliseconds_since,
 )
 
 MAX_CHARACTERS = 4000  # people who pour their heart out write more than people who ask
@@ -96,7 +97,7 @@ class Companion:
         help_ = helplines.find(self._locale, spoken)
         if fixed := care.respond(message, history, risk, help_, spoken):
             yield Token(fixed.text)
-            timings = Timings(ttft_ms=_since(started), total_ms=_since(started))
+            timings = Timings(ttft_ms=milliseconds_since(started), total_ms=milliseconds_since(started))
             yield Replied(Reply(fixed.text, "fixed", fixed.reason, risk, (), timings))
             return
         choice = strategies.choose(message, history)
@@ -107,7 +108,7 @@ class Companion:
         if not text:
             text = _FALLBACK[spoken]
             yield Token(text)
-        timings = replace(timings, total_ms=_since(started))
+        timings = replace(timings, total_ms=milliseconds_since(started))
         yield Replied(Reply(text, choice.strategy, choice.reason, None, evidence, timings))
 
     def _evidence(self, message: str) -> tuple[Evidence, ...]:
@@ -126,12 +127,12 @@ class Companion:
                     case Prefill():
                         yield piece
                     case str() if said := limited.feed(piece):
-                        timings = replace(timings, ttft_ms=timings.ttft_ms or _since(started))
+                        timings = replace(timings, ttft_ms=timings.ttft_ms or milliseconds_since(started))
                         yield Token(said)
                 if limited.full:
                     break
         if not limited.full and (said := limited.finish()):
-            timings = replace(timings, ttft_ms=timings.ttft_ms or _since(started))
+            timings = replace(timings, ttft_ms=timings.ttft_ms or milliseconds_since(started))
             yield Token(said)
         return limited.text, timings
 
@@ -153,21 +154,10 @@ def introduction(locale: str) -> str:
 
 def check(message: str) -> str:
     """The message without outer space. Raises QuestionError when it is empty, far too long, or no text."""
-    message = message.strip()
-    try:
-        message.encode()
-    except UnicodeEncodeError as error:
-        raise QuestionError("the message is not UTF-8 text", hint="send it, or save it, as UTF-8") from error
-    if not message:
-        raise QuestionError("the message is empty", hint="write anything: how the day was will do")
-    if len(message) > MAX_CHARACTERS:
-        raise QuestionError(
-            f"the message has {len(message):,} characters; the limit is {MAX_CHARACTERS:,}",
-            hint="send it in two parts",
-        )
-    return message
-
-
-def _since(started: float) -> float:
-    """Milliseconds since `started`."""
-    return (time.perf_counter() - started) * 1000
+    return usable(
+        message.strip(),
+        "message",
+        MAX_CHARACTERS,
+        if_empty="write anything: how the day was will do",
+        if_long="send it in two parts",
+    )

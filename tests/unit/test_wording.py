@@ -1,7 +1,7 @@
 import json
 
 from mozi_cli import wording
-from mozi_engine import records
+from mozi_engine import quotations, records
 from mozi_engine.catalog_file import ModelSpec
 from mozi_engine.types import Answer, Citation, Evidence, Timings
 from tests.conftest import passage
@@ -23,15 +23,15 @@ ANSWER = Answer(
 
 
 def test_marks_stand_behind_their_sentences_and_number_each_place_once() -> None:
-    assert wording.marked(ANSWER) == "It has 280M nodes. [1] The F1 is 81. [2][1] It flies. [?]"
-    assert [(q.number, q.text) for q in wording.quotes(ANSWER)] == [
+    assert quotations.marked(ANSWER) == "It has 280M nodes. [1] The F1 is 81. [2][1] It flies. [?]"
+    assert [(q.number, q.text) for q in quotations.quotes(ANSWER)] == [
         (1, "The graph has 280M nodes."),
         (2, "Parser | 80.3"),
     ]
 
 
 def test_doubts_name_what_a_reader_should_not_take_on_trust() -> None:
-    assert wording.doubts(ANSWER) == [
+    assert quotations.doubts(ANSWER) == [
         "[?] nothing in the evidence says this",
         "not in the cited passages: 81",
     ]
@@ -43,7 +43,7 @@ def test_a_place_is_a_page_a_section_and_what_is_unusual() -> None:
 
 
 def test_a_quotation_is_shown_in_its_context() -> None:
-    quote = wording.Quote(1, passage("one two three four five six seven"), 8, 13)
+    quote = quotations.Quote(1, passage("one two three four five six seven"), 8, 13)
     assert wording.around(quote, 100) == ("one two ", "three", " four five six seven")
     assert wording.around(quote, 6) == ("…two ", "three", " four…")
 
