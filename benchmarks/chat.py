@@ -142,9 +142,10 @@ def answering(paper: Path) -> Iterator[Row]:
 
 def engine(paper: Path) -> Iterator[Row]:
     """The engine against xllamacpp called directly: same prompt, same file, turn and turn about."""
-    from mozi_engine import catalog, prompts, states
+    from mozi_engine import prompts, states
     from mozi_engine.generation.llamacpp import LlamaCpp
     from mozi_engine.indexing import index
+    from mozi_engine.models import catalog
     from mozi_engine.retrieval.dense import Encoder
     from mozi_engine.settings import Settings
 

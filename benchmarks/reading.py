@@ -21,11 +21,12 @@ from typing import NamedTuple
 sys.path.insert(0, str(Path(__file__).parent))
 from chat import directly, machine
 
-from mozi_engine import catalog, prompts, states
+from mozi_engine import prompts, states
 from mozi_engine.answering import Answerer, Done
 from mozi_engine.files import data_dir
 from mozi_engine.generation import engines
 from mozi_engine.indexing import Indexed, index
+from mozi_engine.models import catalog
 from mozi_engine.reading import Reading
 from mozi_engine.retrieval.dense import Encoder
 from mozi_engine.settings import Settings

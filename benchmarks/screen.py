@@ -187,10 +187,10 @@ async def _scroll(app: Any, pilot: Any) -> float:
 
 def _long_conversation(app: Any) -> str:
     """The answer there is, so many times over."""
-    from mozi_engine import sessions
+    from mozi_engine.sessions import store
 
     answer = app.chat.transcript.views[-1].answer
-    session = sessions.begin("paper", app.session.paper, app.model)
+    session = store.begin("paper", app.session.paper, app.model)
     for number in range(EXCHANGES):
         exchange = app.store.ask(session, f"{number}. {QUESTION}")
         app.store.settle(exchange, answer)
@@ -216,7 +216,7 @@ def main() -> None:
 
 
 def _models() -> Path:
-    from mozi_engine import catalog
+    from mozi_engine.models import catalog
     from mozi_engine.settings import Settings
 
     spec = catalog.find(Settings().model)

@@ -17,7 +17,7 @@ from pathlib import Path
 from mozi_engine.files import size
 from mozi_engine.paper.opening import read_all
 from mozi_engine.paper.passages import split
-from mozi_engine.sessions import PaperRef, Session, Store, begin
+from mozi_engine.sessions.store import PaperRef, Session, Store, begin
 from mozi_engine.types import Answer, Citation, Evidence, Passage, Timings
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "N18-3011.pdf"

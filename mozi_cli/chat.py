@@ -12,16 +12,16 @@ from dataclasses import replace
 import typer
 
 from mozi_cli import console, keeping, opening, wording
-from mozi_engine import records
 from mozi_engine import settings as user_settings
 from mozi_engine.answering import Answerer, Event
 from mozi_engine.dialogue import Dialogue, informed
 from mozi_engine.errors import DataError, MoziError
 from mozi_engine.questions import check
 from mozi_engine.reading import RESERVED, Reading, beginning, estimated_tokens, taken_up
-from mozi_engine.recording import recorded
 from mozi_engine.retrieval.dense import Encoder
-from mozi_engine.sessions import Conversation, PaperRef
+from mozi_engine.sessions import records
+from mozi_engine.sessions.recording import recorded
+from mozi_engine.sessions.store import Conversation, PaperRef
 from mozi_engine.settings import Settings
 from mozi_engine.types import GenerationSettings, Turn
 

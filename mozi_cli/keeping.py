@@ -6,9 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from mozi_cli import console, wording
-from mozi_engine.database import damaged
 from mozi_engine.errors import DataError, PaperError
-from mozi_engine.sessions import Conversation, PaperRef, Session, Store, begin
+from mozi_engine.sessions.database import damaged
+from mozi_engine.sessions.store import Conversation, PaperRef, Session, Store, begin
 
 
 def on_disk() -> Store:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from mozi_engine.catalog import ModelSpec
+    from mozi_engine.models.catalog import ModelSpec
 
 app = typer.Typer(help="List, fetch and remove models.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -19,7 +19,7 @@ def list_models(
     json: Annotated[bool, typer.Option("--json", help="One JSON array, for programs.")] = False,
 ) -> None:
     """Show every model: size, licence, context, whether mozi was tested with it, whether it is here."""
-    from mozi_engine import catalog
+    from mozi_engine.models import catalog
 
     models = catalog.load()
     if json:
@@ -32,7 +32,7 @@ def list_models(
 def pull(name: Name) -> None:
     """Fetch a model and check its sha256. Stopped half-way, it goes on from there the next time."""
     from mozi_cli import progress
-    from mozi_engine import catalog
+    from mozi_engine.models import catalog
 
     spec = catalog.find(name)
     progress.show(catalog.pull(spec), resumes=True)
@@ -42,8 +42,8 @@ def pull(name: Name) -> None:
 @app.command(epilog="Example: llama-server -m $(mozi models path qwen2.5-coder-1.5b)")
 def path(name: Name) -> None:
     """Print where a model's file lies, and nothing else."""
-    from mozi_engine import catalog
     from mozi_engine.errors import ModelError
+    from mozi_engine.models import catalog
 
     spec = catalog.find(name)
     if not catalog.ready(spec):
@@ -57,7 +57,8 @@ def remove(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Delete a model from this disk; what was added is also forgotten. Files of your own are left alone."""
-    from mozi_engine import catalog, files
+    from mozi_engine import files
+    from mozi_engine.models import catalog
 
     spec = catalog.find(name)
     if not yes:
@@ -81,7 +82,7 @@ def add(
     licence: Annotated[str, typer.Option(help="Its licence, for the list.")] = "",
 ) -> None:
     """Add a model to your own catalogue."""
-    from mozi_engine import catalog
+    from mozi_engine.models import catalog
 
     if (file is None) == (hub is None):
         raise typer.BadParameter("give one of --file and --hub")
@@ -95,7 +96,7 @@ def _print_json(models: tuple[ModelSpec, ...]) -> None:
     import json
     from dataclasses import asdict
 
-    from mozi_engine import catalog
+    from mozi_engine.models import catalog
 
     here = {spec.name: str(catalog.path(spec)) if catalog.ready(spec) else None for spec in models}
     rows = [asdict(spec) | {"on_disk": here[spec.name]} for spec in models]
@@ -106,7 +107,8 @@ def _print_table(models: tuple[ModelSpec, ...]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from mozi_engine import catalog, files
+    from mozi_engine import files
+    from mozi_engine.models import catalog
 
     table = Table(box=None, pad_edge=False)
     for heading in ("name", "size", "licence", "context", "verified", "on disk"):

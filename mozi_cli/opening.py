@@ -11,10 +11,10 @@ from typing import TypeVar
 import typer
 
 from mozi_cli import console, progress, wording
-from mozi_engine import catalog
 from mozi_engine.errors import PasswordError
 from mozi_engine.generation import engines
 from mozi_engine.indexing import Indexed, index
+from mozi_engine.models import catalog
 from mozi_engine.paper.source import locate
 from mozi_engine.reading import Reading
 from mozi_engine.retrieval.dense import Encoder

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 if TYPE_CHECKING:
-    from mozi_engine.exporting import Format
-    from mozi_engine.sessions import Summary
+    from mozi_engine.sessions.exporting import Format
+    from mozi_engine.sessions.store import Summary
 
 app = typer.Typer(
     help="List, show, export and delete conversations.", no_args_is_help=True, rich_markup_mode=None
@@ -26,7 +26,7 @@ def list_sessions(
 ) -> None:
     """Show every conversation, the one used last first."""
     from mozi_cli import keeping
-    from mozi_engine import records
+    from mozi_engine.sessions import records
 
     with keeping.on_disk() as store:
         found = store.recent()
@@ -74,7 +74,7 @@ def export(
     BibTeX is an entry for the paper, from what its reference tells, with the quotations in its note.
     """
     from mozi_cli import keeping
-    from mozi_engine import exporting
+    from mozi_engine.sessions import exporting
 
     with keeping.on_disk() as store:
         conversation = store.load(session)
@@ -115,7 +115,7 @@ def delete(
 
 
 def _by_name(output: Path | None) -> Format:
-    from mozi_engine.exporting import WRITERS
+    from mozi_engine.sessions.exporting import WRITERS
 
     suffix = output.suffix.lstrip(".").lower() if output else ""
     return next((form for form in WRITERS if form == suffix), "md")

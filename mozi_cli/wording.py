@@ -11,10 +11,10 @@ from mozi_engine.quotations import NOT_IN_PAPER, Quote, doubts, marked, quotes
 from mozi_engine.types import Answer, Evidence, Passage
 
 if TYPE_CHECKING:  # the full screen waits for these words before its first paint
-    from mozi_engine.catalog_file import ModelSpec
     from mozi_engine.errors import DataError
+    from mozi_engine.models.catalog_file import ModelSpec
     from mozi_engine.reading import BackgroundReading
-    from mozi_engine.sessions import Conversation, Exchange, PaperRef, Session, Summary
+    from mozi_engine.sessions.store import Conversation, Exchange, PaperRef, Session, Summary
 
 NOT_KEPT = "this conversation is not kept"
 

@@ -17,10 +17,11 @@ from typing import Literal
 
 import psutil
 
-from mozi_engine import catalog, files
+from mozi_engine import files
 from mozi_engine import settings as settings_file
-from mozi_engine.catalog import ModelSpec
 from mozi_engine.errors import MoziError
+from mozi_engine.models import catalog
+from mozi_engine.models.catalog import ModelSpec
 from mozi_engine.settings import Settings
 
 State = Literal["ok", "note", "problem"]
@@ -272,7 +273,8 @@ def _flags() -> set[str]:
 
 def _network() -> Iterator[Check]:
     # Here, so that a look at the disk does not load an HTTP client.
-    from mozi_engine import download, hub, package_index
+    from mozi_engine import download
+    from mozi_engine.models import hub, package_index
 
     for name, url in (("hub", hub.endpoint()), ("package index", package_index.index_url())):
         try:

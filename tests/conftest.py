@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mozi_engine import catalog
+from mozi_engine.models import catalog
 from mozi_engine.settings import Settings
 from mozi_engine.types import Box, GenerationSettings, Passage, Prefill, Turn, Usage, Word
 from tests.command import mozi

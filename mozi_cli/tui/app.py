@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from mozi_cli.tui import messages
     from mozi_cli.tui.desk import Desk
-    from mozi_engine.sessions import Mode, Session, Store
+    from mozi_engine.sessions.store import Mode, Session, Store
 
 MakeDesk = Callable[[Callable[[Message], object], Start], "Desk"]
 
@@ -115,10 +115,10 @@ class ChatApp(App[None]):
 
     def open(self, reference: str, password: str | None = None) -> None:
         """Another paper, and a conversation of its own."""
-        from mozi_engine import sessions
+        from mozi_engine.sessions import store
 
         self.set_mode("paper")
-        self.run_worker(self._turn_to(sessions.begin("paper", model=self.model)))
+        self.run_worker(self._turn_to(store.begin("paper", model=self.model)))
         self._read(reference, password)
 
     def resume(self, session: str) -> None:

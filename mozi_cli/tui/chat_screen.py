@@ -28,7 +28,7 @@ from mozi_engine.types import Passage
 if TYPE_CHECKING:
     from mozi_cli.tui.app import ChatApp
     from mozi_cli.tui.export_screen import Export
-    from mozi_engine.sessions import Store
+    from mozi_engine.sessions.store import Store
 
 _ASK = {"paper": "Ask the paper. Enter sends, Ctrl+J begins a new line.", "support": "What is on your mind?"}
 _KEPT = ("open", "library", "sessions", "models", "export")  # actions that need the store or the engine

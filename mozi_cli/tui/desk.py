@@ -17,16 +17,16 @@ from mozi_cli import wording
 from mozi_cli.tui import messages, threads
 from mozi_cli.tui.asking import Asking
 from mozi_cli.tui.coming import Coming
-from mozi_engine import catalog
 from mozi_engine.answering import Answerer
 from mozi_engine.dialogue import Dialogue
 from mozi_engine.errors import MoziError, PasswordError
 from mozi_engine.generation import engines
 from mozi_engine.indexing import Indexed, index
+from mozi_engine.models import catalog
 from mozi_engine.paper.source import locate
 from mozi_engine.reading import Reading, taken_up
 from mozi_engine.retrieval.dense import Encoder
-from mozi_engine.sessions import PaperRef
+from mozi_engine.sessions.store import PaperRef
 from mozi_engine.settings import Settings
 from mozi_engine.support.companion import Companion, introduction
 from mozi_engine.types import GenerationSettings, Prefill, Progress, Turn

@@ -13,11 +13,11 @@ from textual.message import Message
 from mozi_cli.tui import messages
 from mozi_cli.tui.desk import Desk
 from mozi_cli.tui.start import Start
-from mozi_engine import files, sessions
-from mozi_engine.database import damaged
+from mozi_engine import files
 from mozi_engine.errors import DataError, MoziError
-from mozi_engine.exporting import WRITERS, Format
-from mozi_engine.sessions import PaperRef, Store
+from mozi_engine.sessions.database import damaged
+from mozi_engine.sessions.exporting import WRITERS, Format
+from mozi_engine.sessions.store import PaperRef, Store, begin
 
 if TYPE_CHECKING:
     from mozi_cli.tui.export_screen import Export
@@ -35,7 +35,7 @@ def prepare(post: Post, start: Start, make_desk: Callable[[Post, Start], Desk]) 
     """Make the desk and open the store. A disk that refuses costs the keeping, not the conversation."""
     made = make_desk(post, start)
     store, note = _store(private=start.private)
-    session = sessions.begin(start.mode, model=start.settings.model)
+    session = begin(start.mode, model=start.settings.model)
     post(messages.DeskReady(made, store, session, made.introduction, note))
 
 

@@ -23,9 +23,10 @@ from mozi_cli.tui.bindings import bind
 from mozi_cli.tui.choices import Choices
 from mozi_cli.tui.confirm import ConfirmScreen
 from mozi_cli.tui.rows import Row
-from mozi_engine import catalog, doctor, files
-from mozi_engine.catalog import ModelSpec
+from mozi_engine import doctor, files
 from mozi_engine.errors import MoziError
+from mozi_engine.models import catalog
+from mozi_engine.models.catalog import ModelSpec
 from mozi_engine.types import Progress
 
 MEMORY = {

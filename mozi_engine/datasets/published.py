@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mozi_engine import download, files, hub
+from mozi_engine import download, files
 from mozi_engine.download import Unavailable
 from mozi_engine.errors import DataError
+from mozi_engine.models import hub
 from mozi_engine.types import Progress
 
 _QASPER = "https://qasper-dataset.s3.us-west-2.amazonaws.com"

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from tokenizers import Tokenizer
 
-from mozi_engine import catalog, files
+from mozi_engine import files
 from mozi_engine.errors import DataError, ModelError
+from mozi_engine.models import catalog
 
 # What models that are trained on documents end them with, most common first.
 _ENDS = ("<|endoftext|>", "</s>", "<|end_of_text|>", "<eos>", "<|end▁of▁sentence|>")

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, cast
 
 import psutil
 
-from mozi_engine import catalog, files, gguf, prompts, states
-from mozi_engine.catalog import ModelSpec
+from mozi_engine import files, prompts, states
 from mozi_engine.errors import ModelError, SettingsError
+from mozi_engine.models import catalog, gguf
+from mozi_engine.models.catalog import ModelSpec
 from mozi_engine.settings import Settings
 from mozi_engine.types import Generator
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from mozi_engine.sessions import Store
+from mozi_engine.sessions.store import Store
 from tests.command import mozi, refusal
 from tests.openai_server import OpenAIServer
 

@@ -8,7 +8,7 @@ import pytest
 
 from mozi_cli.tui.exchange_view import Sources
 from mozi_engine.errors import ModelError
-from mozi_engine.sessions import Store
+from mozi_engine.sessions.store import Store
 from tests.tui.chat import AUTHORS, HOW_MANY, Model, ask, chatting, put, shown
 from tests.tui.host import until
 

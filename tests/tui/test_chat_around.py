@@ -13,8 +13,8 @@ from mozi_cli.tui.app import ChatApp
 from mozi_cli.tui.messages import PaperFailed
 from mozi_cli.tui.password_screen import PasswordScreen
 from mozi_cli.tui.start import Start
-from mozi_engine.exporting import WRITERS
-from mozi_engine.sessions import Store
+from mozi_engine.sessions.exporting import WRITERS
+from mozi_engine.sessions.store import Store
 from mozi_engine.settings import Settings
 from mozi_engine.types import GenerationSettings
 from tests.tui.chat import AUTHORS, HOW_MANY, Model, ask, chatting, put, shown

@@ -11,9 +11,10 @@ from textual.widgets import ProgressBar
 from mozi_cli.tui.choices import Choices
 from mozi_cli.tui.confirm import ConfirmScreen
 from mozi_cli.tui.models_screen import ModelsScreen
-from mozi_engine import catalog, doctor
-from mozi_engine.catalog import ModelSpec
+from mozi_engine import doctor
 from mozi_engine.errors import ModelError
+from mozi_engine.models import catalog
+from mozi_engine.models.catalog import ModelSpec
 from mozi_engine.types import Progress
 from tests.tui.host import SIZES, Host, listed, said, screen_text, until
 

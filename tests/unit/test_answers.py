@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mozi_engine import answers
+from mozi_engine.sessions import answers
 from mozi_engine.types import Answer, Box, Citation, Evidence, Passage, Timings, Word
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=40)

@@ -18,10 +18,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from mozi_engine import catalog, catalog_file, download, gguf, hub, package_index
-from mozi_engine.catalog import ModelSpec, WrongFile
-from mozi_engine.catalog_file import Hub, Local, Pieces
+from mozi_engine import download
 from mozi_engine.errors import DataError, ModelError
+from mozi_engine.models import catalog, catalog_file, gguf, hub, package_index
+from mozi_engine.models.catalog import ModelSpec, WrongFile
+from mozi_engine.models.catalog_file import Hub, Local, Pieces
 from tests.unit.fileserver import FileServer, index_page
 
 MODEL = b"GGUF" + bytes(range(256)) * 900  # 230,404 bytes

@@ -14,8 +14,9 @@ import typer
 from typer.testing import CliRunner
 
 from mozi_cli.doctor import doctor as command
-from mozi_engine import catalog, doctor, files
+from mozi_engine import doctor, files
 from mozi_engine.doctor import Check
+from mozi_engine.models import catalog
 
 MODEL = b"GGUF" + bytes(9000)
 

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mozi_engine import catalog, gguf
 from mozi_engine.errors import ModelError
 from mozi_engine.generation import engines
 from mozi_engine.generation.engines import affordable
+from mozi_engine.models import catalog, gguf
 
 
 def _header(tmp_path: Path, **numbers: int) -> Path:

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mozi_engine import exporting
 from mozi_engine.errors import DataError
-from mozi_engine.records import conversation_record
-from mozi_engine.sessions import Conversation, Exchange, PaperRef, Session
+from mozi_engine.sessions import exporting
+from mozi_engine.sessions.records import conversation_record
+from mozi_engine.sessions.store import Conversation, Exchange, PaperRef, Session
 from mozi_engine.types import Answer, Citation, Evidence, Timings
 from tests.conftest import passage
 

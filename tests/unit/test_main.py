@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mozi_engine import catalog, catalog_file
+from mozi_engine.models import catalog, catalog_file
 from tests.command import MOZI, mozi, refusal
 
 

@@ -13,8 +13,9 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from mozi_cli import models, progress
-from mozi_engine import catalog, download
+from mozi_engine import download
 from mozi_engine.errors import ModelError
+from mozi_engine.models import catalog
 from mozi_engine.types import Progress
 from tests.unit.fileserver import FileServer
 

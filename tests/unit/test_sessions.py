@@ -14,9 +14,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mozi_engine import database, schema
 from mozi_engine.errors import DataError
-from mozi_engine.sessions import PaperRef, Store, begin
+from mozi_engine.sessions import database, schema
+from mozi_engine.sessions.store import PaperRef, Store, begin
 from mozi_engine.types import Answer, Citation, Evidence, Paper, Timings, Turn
 from tests.conftest import passage
 

@@ -6,12 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from mozi_engine.sessions import Store
+from mozi_engine.sessions.store import Store
 
 _TALKING = """
 import sys
 from pathlib import Path
-from mozi_engine.sessions import Store, begin
+from mozi_engine.sessions.store import Store, begin
 
 name = sys.argv[2]
 with Store.open(Path(sys.argv[1])) as store:
@@ -28,7 +28,7 @@ with Store.open(Path(sys.argv[1])) as store:
 _GROWING = """
 import sys
 from pathlib import Path
-from mozi_engine.sessions import Store, begin
+from mozi_engine.sessions.store import Store, begin
 
 store = Store.open(Path(sys.argv[1]))
 exchange = store.ask(begin("paper"), "How large?")

@@ -2,7 +2,7 @@ import json
 
 from mozi_cli import wording
 from mozi_engine import quotations, records
-from mozi_engine.catalog_file import ModelSpec
+from mozi_engine.models.catalog_file import ModelSpec
 from mozi_engine.types import Answer, Citation, Evidence, Timings
 from tests.conftest import passage
 

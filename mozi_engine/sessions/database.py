@@ -18,7 +18,7 @@ from pathlib import Path
 
 from mozi_engine.errors import DataError
 from mozi_engine.files import unwritable
-from mozi_engine.schema import MIGRATIONS
+from mozi_engine.sessions.schema import MIGRATIONS
 
 _PATIENCE = 5.0  # seconds to wait for another mozi that is writing
 _SETTINGS = (

@@ -10,8 +10,8 @@ from pathlib import Path
 import httpx
 
 from mozi_engine import download
-from mozi_engine.catalog_file import Hub
 from mozi_engine.download import Unavailable
+from mozi_engine.models.catalog_file import Hub
 from mozi_engine.types import Progress
 
 

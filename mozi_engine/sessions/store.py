@@ -17,10 +17,10 @@ from pathlib import Path, PureWindowsPath
 from types import TracebackType
 from typing import Literal, Self
 
-from mozi_engine import answers
-from mozi_engine.database import Database, storable
 from mozi_engine.errors import DataError
 from mozi_engine.files import data_dir, expanded
+from mozi_engine.sessions import answers
+from mozi_engine.sessions.database import Database, storable
 from mozi_engine.types import Answer, Paper, Passage, Turn
 
 Mode = Literal["paper", "support"]

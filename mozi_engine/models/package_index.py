@@ -19,9 +19,9 @@ from pathlib import Path
 import httpx
 
 from mozi_engine import download
-from mozi_engine.catalog_file import Pieces
 from mozi_engine.download import Unavailable
 from mozi_engine.files import sha256
+from mozi_engine.models.catalog_file import Pieces
 from mozi_engine.types import Progress
 
 PYPI = "https://pypi.org/simple"

@@ -16,9 +16,10 @@ from importlib import resources
 from pathlib import Path
 from typing import IO, Any
 
-from mozi_engine import catalog_file, files, gguf
-from mozi_engine.catalog_file import Hub, Local, ModelSpec, Source
+from mozi_engine import files
 from mozi_engine.errors import ModelError
+from mozi_engine.models import catalog_file, gguf
+from mozi_engine.models.catalog_file import Hub, Local, ModelSpec, Source
 from mozi_engine.types import Progress
 
 __all__ = ["ModelSpec", "add", "find", "folder", "load", "path", "pull", "ready", "remove", "user_file"]
@@ -197,7 +198,7 @@ def _delete(whole: Path) -> None:
 
 
 def _shipped() -> dict[str, dict[str, Any]]:
-    with resources.as_file(resources.files("mozi_engine") / "catalog.toml") as file:
+    with resources.as_file(resources.files("mozi_engine.models") / "catalog.toml") as file:
         return catalog_file.tables(file)
 
 
@@ -274,7 +275,8 @@ def _fetch(spec: ModelSpec, own: Path) -> Iterator[Progress]:
 
 
 def _bring(source: Source, spec: ModelSpec, part: Path) -> Iterator[Progress]:
-    from mozi_engine import download, hub, package_index
+    from mozi_engine import download
+    from mozi_engine.models import hub, package_index
 
     if isinstance(source, Local):
         raise download.Unavailable(f"{source.path} is not there", hint="mozi models add --help")
@@ -314,7 +316,7 @@ def _opened(file: Path) -> IO[bytes]:
 
 def _pin(spec: ModelSpec) -> ModelSpec:
     """Ask the hub for the sha256 and size that the publisher declares, and note them for good."""
-    from mozi_engine import hub
+    from mozi_engine.models import hub
 
     places = map(catalog_file.source, spec.sources)
     source = next((place for place in places if isinstance(place, Hub)), None)

@@ -1,0 +1,1 @@
+"""Model files: the catalogue, where each file comes from, what a GGUF says of itself."""

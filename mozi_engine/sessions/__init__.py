@@ -1,0 +1,1 @@
+"""Conversations kept on the disk: the store, its file and versions, recording as they happen, exporting."""
