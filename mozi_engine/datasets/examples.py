@@ -80,7 +80,7 @@ def conversations(asked: Asked, options: Options) -> Iterator[Conversation | Lef
         identity = f"{asked.question.id}-{number}"
         shown = _shown(asked, reference, options, Random(f"{options.seed} {identity}"))  # noqa: S311
         answer = NOT_IN_PAPER if reference.type == "none" else reference.text
-        turns = prompts.render(asked.paper.title, shown, asked.question.text)
+        turns = prompts.render(asked.paper.title, shown, asked.question.text, opening=asked.paper.opening)
         yield Conversation(identity, reference.type, (*turns, Turn("assistant", answer)))
 
 

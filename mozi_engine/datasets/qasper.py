@@ -56,6 +56,11 @@ class QasperPaper:
     questions: tuple[Question, ...]
     abstract: str = ""
 
+    @property
+    def opening(self) -> tuple[Passage, ...]:
+        """The abstract as a passage; QASPER counts it among a paper's paragraphs no more than its title."""
+        return (Passage(-1, "Abstract", self.abstract, "text", ()),) if self.abstract else ()
+
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
@@ -177,7 +182,7 @@ def _caption(text: str) -> str:
 def as_paper(paper: QasperPaper) -> Paper:
     """The same paper as mozi reads one from a PDF, without places on pages."""
     sections: dict[str, list[Paragraph]] = {}
-    for passage in paper.passages:
+    for passage in (*paper.opening, *paper.passages):
         sections.setdefault(passage.section, []).append(Paragraph(passage.text, passage.kind, ()))
     made = tuple(Section(title, 1, tuple(paragraphs)) for title, paragraphs in sections.items())
     return Paper(paper.id, paper.title, made, (), 1)
