@@ -60,7 +60,7 @@ def run(
         encoder.encode,
         settings.passages,
         decoding,
-        indexed.opening,
+        opening=indexed.opening,
     )
     reading = taken_up(indexed.paper, generator, settings.states_gigabytes)
     if not (whole or (reading and reading.complete)):

@@ -97,9 +97,9 @@ class Answerer:
     encode: Encode | None
     passages: int
     settings: GenerationSettings
-    opening: tuple[Passage, ...] = ()
     beginning: tuple[Turn, Turn] | None = None
     abridged: bool = False
+    opening: tuple[Passage, ...] = ()
 
     def answer(self, question: str, history: Sequence[Turn] = ()) -> EventStream[Event, None, None]:
         """Events as they happen, Done last. Closing the iterator stops the generation.

@@ -172,7 +172,7 @@ class Desk:
                 self._encoder.encode,
                 self._settings.passages,
                 self._decoding,
-                indexed.opening,
+                opening=indexed.opening,
             )
         )
 

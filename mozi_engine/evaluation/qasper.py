@@ -88,7 +88,13 @@ class Asking:
         retriever = self._build(paper.id, paper.passages)
         read = as_paper(paper)
         answerer = Answerer(
-            read, retriever, self._generator, self._encoder.encode, self._k, self._settings, paper.opening
+            read,
+            retriever,
+            self._generator,
+            self._encoder.encode,
+            self._k,
+            self._settings,
+            opening=paper.opening,
         )
         if self._evidence != "full":
             return answerer
