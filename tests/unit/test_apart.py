@@ -27,7 +27,8 @@ def model(model_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Apart]:
 @pytest.mark.model
 def test_it_answers_stops_and_answers_again(model: Apart) -> None:
     decoding = GenerationSettings(max_new_tokens=8)
-    assert isinstance(model, Remembering) and isinstance(model, Briefed)
+    assert isinstance(model, Remembering)
+    assert isinstance(model, Briefed)
     assert model.count_tokens("hello there") == 2
     reading = model.read(LONG, held=lambda: False)
     assert isinstance(next(reading), Prefill)
