@@ -21,19 +21,22 @@ _FORMS = ("svg", "png", "pdf")
 
 
 def in_characters(curves: Curves, width: int, height: int, *, coloured: bool) -> str:
-    """The curves as lines of text, `width` by `height` characters."""
+    """The curves as lines of text, `width` by `height` characters; each has its name written on it."""
+    plotext.terminal.limit(False, False)
     figure = plotext.figure
     figure.clear.all()
     figure.plot_size(width, height)
     figure.theme("default" if coloured else "colorless")
     figure.canvas("default")
-    for label, steps, values in _labelled(curves):
-        signal = figure.signal(steps, values, marker="braille")
-        signal.lines()
-        signal.label(label)
-        figure.draw(signal)
-    figure.legend(x=1, y=1, ha=1, va=1, relative=True)
+    figure.legend(active=False)  # its box would lie over the curves
     figure.label("step", axis=0)
+    named = []
+    for number, (label, steps, values) in enumerate(_labelled(curves), 1):
+        figure.draw(figure.signal(steps, values, marker="braille").lines())
+        place = (len(steps) - 1) * number // (len(curves) + 1)  # apart, where two curves lie together
+        named.append(figure.text(steps[place], values[place], f" {label} ", alignment="center"))
+    for name in named:
+        figure.draw(name)
     drawn = str(figure.build())
     return drawn if coloured else str(plotext.uncolorize(drawn))
 
@@ -66,6 +69,7 @@ def _labelled(curves: Curves) -> list[tuple[str, list[int], list[float]]]:
     for run, series in curves:
         name = series.name.replace("_", " ")
         points = [pair for pair in zip(series.steps, series.values, strict=True) if math.isfinite(pair[1])]
-        steps, values = [step for step, _ in points], [value for _, value in points]
-        found.append((f"{run.folder.name}: {name}" if several else name, steps, values))
+        label = f"{run.folder.name}: {name}" if several else name
+        if points:
+            found.append((label, [step for step, _ in points], [value for _, value in points]))
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -23,7 +24,8 @@ _NO_END = 10_000  # columns: in a pipe, what is long stays whole
 
 Name = Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder, or its name in runs/.")]
 Places = Annotated[
-    list[Path] | None, typer.Argument(metavar="[RUN|FOLDER]...", help="Runs, or folders of runs; runs/ if none.")
+    list[Path] | None,
+    typer.Argument(metavar="[RUN|FOLDER]...", help="Runs, or folders of runs; runs/ if none."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="JSON, for programs.")]
 
@@ -43,7 +45,7 @@ def list_runs(places: Places = None, json: Json = False) -> None:
 @app.command(epilog="Example: mozi runs show runs/paper")
 def show(run: Name, json: Json = False) -> None:
     """Show one run: its recipe, its measures, its checkpoints."""
-    (found,) = _found([run], single=True)
+    found = _one(run)
     if json:
         _print_json(_record(found) | {"recipe": dict(found.recipe)})
         return
@@ -66,7 +68,7 @@ def compare(
 
     if len(runs) < 2:
         raise typer.BadParameter("give two runs or more")
-    found = [run for each in runs for run in _found([each], single=True)]
+    found = [_one(run) for run in runs]
     different = history.differences(found)
     if json:
         differ = {each.key: each.values for each in different}
@@ -94,31 +96,43 @@ def plot(
 ) -> None:
     """Draw the loss of runs over their steps, here or into a picture file."""
     _needs("matplotlib", "plotext")
-    from mozi_cli import console, curves
+    from rich.console import Console
+
+    from mozi_cli import curves
     from mozi_engine.training import history
 
     found = _found(places)
     chosen = history.curves(found, measure or ("loss", "held_out_loss"))
     if out:
         curves.picture(chosen, out)
-        console.note(f"written: {out}")
+        typer.echo(f"written: {out}", err=True)
     else:
-        terminal = console.stdout.is_terminal
-        width, height = (console.stdout.width, min(24, console.stdout.height - 2)) if terminal else (100, 24)
-        typer.echo(curves.in_characters(chosen, width, max(height, 8), coloured=terminal))
+        screen = Console()
+        width, height = (screen.width, screen.height - 2) if screen.is_terminal else (100, 24)
+        height = min(max(height, 8), 24)
+        typer.echo(curves.in_characters(chosen, width, height, coloured=screen.is_terminal))
     _say_problems(found)
 
 
-def _found(places: Sequence[Path] | None, *, single: bool = False) -> list[Run]:
+def _found(places: Sequence[Path] | None) -> list[Run]:
     _needs("yaml")
-    from mozi_engine.errors import DataError
     from mozi_engine.training import history
 
-    given = [place if place.exists() else _RUNS / place for place in places or ()]
-    found = history.find([place if place.exists() else place.relative_to(_RUNS) for place in given] or [_RUNS])
-    if single and len(found) != 1:
-        raise DataError(f"{given[0]} holds {len(found)} runs", hint=f"name one: {found[0].folder}")
-    return found
+    return history.find([_place(given) for given in places or [_RUNS]])
+
+
+def _one(given: Path) -> Run:
+    from mozi_engine.errors import DataError
+
+    found = _found([given])
+    if len(found) > 1:
+        raise DataError(f"{given} holds {len(found)} runs", hint=f"name one: {found[0].folder}")
+    return found[0]
+
+
+def _place(given: Path) -> Path:
+    inside = _RUNS / given
+    return inside if inside.exists() and not given.exists() else given
 
 
 def _needs(*modules: str) -> None:
@@ -161,7 +175,13 @@ def _about(run: Run) -> list[str]:
 
 def _measures(run: Run) -> list[tuple[str, ...]]:
     return [
-        (each.name, *(f"{value:.4g}" for value in (each.values[0], each.values[-1], min(each.values), max(each.values))))
+        (
+            each.name,
+            *(
+                f"{value:.4g}"
+                for value in (each.values[0], each.values[-1], min(each.values), max(each.values))
+            ),
+        )
         for each in run.series
     ]
 
@@ -169,7 +189,7 @@ def _measures(run: Run) -> list[tuple[str, ...]]:
 def _record(run: Run) -> dict[str, Any]:
     from dataclasses import asdict
 
-    last = {each.name: each.values[-1] for each in run.series}
+    last = {each.name: _finite(each.values[-1]) for each in run.series}
     best = asdict(run.best) if run.best else None
     return {
         "run": str(run.folder),
@@ -186,12 +206,15 @@ def _record(run: Run) -> dict[str, Any]:
     }
 
 
-def _say_problems(runs: Sequence[Run]) -> None:
-    from mozi_cli import console
+def _finite(value: float) -> float | None:
+    """The value as JSON can have it."""
+    return value if math.isfinite(value) else None
 
+
+def _say_problems(runs: Sequence[Run]) -> None:
     for run in runs:
         for problem in run.problems:
-            console.note(f"{run.folder}: {problem}")
+            typer.echo(f"{run.folder}: {problem}", err=True)
 
 
 def _print_json(record: object) -> None:

@@ -1,4 +1,4 @@
-"""What the folders of training runs tell: recipes, measures, how far they came. Nothing that computes is loaded."""
+"""What the folders of training runs tell: recipes, measures, how far they came; torch is not loaded."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ _RECIPE, _METRICS, _STATE = "recipe.yaml", "metrics.jsonl", "state.json"
 _MADE = ("adapter", "encoder")  # the folder that a training leaves when it has come to its end
 _KINDS = {"loss_on": "sft", "positives": "retriever"}  # a key that only one kind of recipe has
 _BEST = {"held_out_loss": min, "recall_at_5": max}  # what decides which weights are kept
-_QUIET = 600.0  # seconds without a line in the metrics, after which a run on another machine counts as stopped
+_QUIET = (
+    600.0  # seconds without a line in the metrics, after which a run on another machine counts as stopped
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ class Best:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A training. `recipe` has its keys with dots; `changed` is the time of the last measure, since the epoch.
+    """A training. `recipe` has its keys with dots; `changed` is when it last measured, since the epoch.
 
     `problems` says what of the folder could not be read; the rest is as if that had not been there.
     """
@@ -102,7 +104,9 @@ def _folders(place: Path) -> list[Path]:
         return [place]
     found = sorted(filter(_holds_run, place.iterdir())) if place.is_dir() else []
     if not found:
-        raise DataError(f"no training run in {place}", hint="name the folder that `mozi train --out` was given")
+        raise DataError(
+            f"no training run in {place}", hint="name the folder that `mozi train --out` was given"
+        )
     return found
 
 
@@ -182,7 +186,7 @@ def _measures(line: bytes) -> list[tuple[int, str, float]] | None:
     try:
         record = json.loads(line)
         step = int(record.pop("step"))
-        return [(step, str(name), float(value)) for name, value in record.items()]
+        return [(step, str(name), float(value)) for name, value in record.items() if name != "epoch"]
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
         return None
 
@@ -219,7 +223,7 @@ def _state(folder: Path, began: dict[str, Any], changed: float) -> State:
 
 def _lives(began: dict[str, Any]) -> bool:
     try:  # another process may have been given the number since
-        return abs(psutil.Process(began["pid"]).create_time() - began["started"]) < 2
+        return abs(psutil.Process(began["pid"]).create_time() - float(began["started"])) < 2
     except (psutil.Error, KeyError, TypeError, ValueError):
         return False
 
