@@ -223,7 +223,7 @@ def _state(folder: Path, began: dict[str, Any], changed: float) -> State:
 
 def _lives(began: dict[str, Any]) -> bool:
     try:  # another process may have been given the number since
-        return abs(psutil.Process(began["pid"]).create_time() - float(began["started"])) < 2
+        return bool(abs(psutil.Process(began["pid"]).create_time() - began["started"]) < 2)
     except (psutil.Error, KeyError, TypeError, ValueError):
         return False
 
