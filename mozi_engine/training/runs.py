@@ -14,17 +14,22 @@ _STOP = "stop"  # a file; while it lies in a run's folder, the training saves an
 
 def claim(run: Path, recipe: object, *, resume: bool) -> None:
     """Take the folder for this recipe, which is written into it. Raises RecipeError for another's."""
-    kept, text = run / "recipe.yaml", written(recipe)
-    if resume:
-        if not kept.exists() or not any((run / "checkpoints").glob("checkpoint-*")):
-            raise RecipeError(f"{run} holds no checkpoint", hint="start without --resume")
-        if load(kept, type(recipe)) != recipe:  # an older mozi's text may lack a key that has a default
-            raise RecipeError(f"{run} was begun with another recipe", hint=f"resume with {kept}")
-        return
-    if run.exists() and any(run.iterdir()):
-        raise RecipeError(f"{run} is not empty", hint="name a new folder, or --resume this run")
-    run.mkdir(parents=True, exist_ok=True)
-    kept.write_text(text, "utf-8")
+    check(run, recipe, resume=resume)
+    if not resume:
+        run.mkdir(parents=True, exist_ok=True)
+        (run / "recipe.yaml").write_text(written(recipe), "utf-8")
+
+
+def check(run: Path, recipe: object, *, resume: bool) -> None:
+    """Raise RecipeError where the folder cannot be taken for this recipe."""
+    kept = run / "recipe.yaml"
+    if not resume:
+        if run.exists() and any(run.iterdir()):
+            raise RecipeError(f"{run} is not empty", hint="name a new folder, or --resume this run")
+    elif not kept.exists() or not any((run / "checkpoints").glob("checkpoint-*")):
+        raise RecipeError(f"{run} holds no checkpoint", hint="start without --resume")
+    elif load(kept, type(recipe)) != recipe:  # an older mozi's text may lack a key that has a default
+        raise RecipeError(f"{run} was begun with another recipe", hint=f"resume with {kept}")
 
 
 def last_checkpoint(run: Path) -> tuple[Path, int]:
