@@ -91,7 +91,12 @@ def ended(training: Trained) -> str:
     """How a training ended, and what there is to do."""
     if training.adapter is None:
         return f"stopped after step {training.done} of {training.total}; the same with --resume goes on"
-    return f"written: {training.adapter}"
+    told = f"written: {training.adapter}"
+    kept = training.kept
+    if kept is None or kept.held_out_loss is None:
+        return told
+    which = "the last step" if kept.step == training.done else f"step {kept.step} of {training.done}"
+    return f"{told}, of {which}: held-out loss {kept.held_out_loss:.3f}"
 
 
 def _left(seconds: float) -> str:
