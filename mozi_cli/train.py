@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -130,6 +131,7 @@ def _train(recipe: SftRecipe, launch: Launch, arguments: list[str], out: Path, *
     from mozi_engine.training import finetune as engine
     from mozi_engine.training.launch import speaks, started
 
+    warnings.simplefilter("ignore", FutureWarning)  # what libraries tell those who write against them
     launched = started(os.environ)
     if not launched:
         runs.forget_stop(out)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -25,6 +26,7 @@ _BASE = "base.json"  # beside the adapter's own files: what it was made on
 # What goes wrong is raised; what else it tells is not for mozi's users.
 transformers.logging.set_verbosity_error()
 transformers.logging.disable_progress_bar()
+logging.getLogger("DeepSpeed").addFilter(lambda record: record.levelno >= logging.ERROR)
 
 
 def device() -> str:
@@ -107,9 +109,9 @@ def whole(weights: Sequence[Any]) -> AbstractContextManager[object]:
     divided = [weight for weight in weights if hasattr(weight, "ds_id")]
     if not divided:
         return nullcontext()
-    from deepspeed.zero import GatheredParameters
+    import deepspeed
 
-    gathered: AbstractContextManager[object] = GatheredParameters(divided)
+    gathered: AbstractContextManager[object] = deepspeed.zero.GatheredParameters(divided)
     return gathered
 
 

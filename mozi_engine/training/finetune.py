@@ -257,7 +257,9 @@ class _Checked(Trainer):  # type: ignore[misc]
         self.log({"eval_loss": loss})
         if self.state.global_step and any_of(best.improves(self._run, loss)):
             self._write(best.lowest(self._run), self.measured)
-        return {"eval_loss": loss}
+        measured = {"eval_loss": loss}
+        self.callback_handler.on_evaluate(self.args, self.state, self.control, measured)
+        return measured
 
     def leave(self, *, best_of_all: bool) -> Kept:
         """Put an adapter in its place when the training is over: the last, or that of the lowest loss."""
