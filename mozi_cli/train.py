@@ -110,7 +110,7 @@ def sft(
     if dry_run:
         from mozi_engine.training import finetune
 
-        console.note(_sft_plan(read, finetune.data(read)))
+        console.note(_sft_plan(read, finetune.data(read, launch.processes), launch.processes))
         console.note(launching.told(launch, arguments))
         typer.echo(recipes.written(read), nl=False)
         return
@@ -149,9 +149,9 @@ def _train(recipe: SftRecipe, launch: Launch, arguments: list[str], out: Path, *
         raise typer.Exit(130)
 
 
-def _sft_plan(recipe: SftRecipe, data: finetune.Data) -> str:
+def _sft_plan(recipe: SftRecipe, data: finetune.Data, processes: int) -> str:
     rows = len(data.train)
-    each = recipe.batch * recipe.accumulate
+    each = recipe.batch * recipe.accumulate * processes
     return (
         f"{len(data.examples.items)} conversations ({data.examples.cut} cut, {data.examples.lost} left out), "
         f"{data.examples.targets} tokens learned an epoch; {rows} rows, {data.tokens} tokens, "

@@ -80,8 +80,8 @@ class Trained:
     kept: Kept | None = None  # what the adapter is
 
 
-def data(recipe: SftRecipe) -> Data:
-    """The recipe's data, as rows of tokens. Raises DataError, ModelError.
+def data(recipe: SftRecipe, processes: int = 1) -> Data:
+    """The recipe's data, as rows of tokens, for so many processes together. Raises DataError, ModelError.
 
     More conversations that are cut than the recipe allows are an error, and so are none at all.
     """
@@ -90,7 +90,7 @@ def data(recipe: SftRecipe) -> Data:
     held_out = _examples(recipe, recipe.data.evaluate, tokenizer) if recipe.data.evaluate else None
     rows = conversations.epochs(found.items, recipe.length, recipe.epochs, recipe.seed, pack=recipe.packed)
     if recipe.steps:
-        rows = rows[: recipe.steps * recipe.batch * recipe.accumulate]
+        rows = rows[: recipe.steps * recipe.batch * recipe.accumulate * processes]
     measured = conversations.packed(held_out.items, recipe.length, recipe.seed) if held_out else ()
     return Data(tuple(rows), tuple(measured), found)
 
@@ -132,7 +132,7 @@ def train(
         checkpoint = _begin(recipe, run, resume=resume, first=arguments.process_index == 0)
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
-    found = data(recipe)
+    found = data(recipe, arguments.world_size)
     torch.manual_seed(recipe.seed)
     model = _model(recipe)
     trainer = _Checked(

@@ -31,6 +31,13 @@ class Launch:
     gpus: int = 1
     hostfile: Path | None = None
 
+    @property
+    def processes(self) -> int:
+        """How many there are, on all hosts. Raises DataError."""
+        if not self.hostfile:
+            return self.gpus
+        return sum(min(slots, self.gpus or slots) for slots in hosts(self.hostfile).values())
+
 
 def chosen(launcher: Launcher | None, gpus: int | None, hostfile: Path | None, *, divided: bool) -> Launch:
     """What was asked for, and what follows from it where nothing was.

@@ -45,6 +45,7 @@ def test_a_launcher_is_chosen_where_none_is_named(
 def test_a_hostfile_means_deepspeeds_launcher(hostfile: Path) -> None:
     assert chosen(None, None, hostfile, divided=False) == Launch(Launcher.deepspeed, 0, hostfile)
     assert hosts(hostfile) == {"worker-1": 8, "worker-2": 4}
+    assert [Launch(Launcher.deepspeed, gpus, hostfile).processes for gpus in (0, 6)] == [12, 10]
     with pytest.raises(SettingsError, match="this host only"):
         chosen(Launcher.torchrun, 8, hostfile, divided=False)
 
