@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from mozi_cli import doctor, evaluate, models, prepare, sessions, train
+from mozi_cli import doctor, evaluate, models, prepare, runs, sessions, train
 from mozi_engine.errors import MoziError, SettingsError
 
 app = typer.Typer(
@@ -202,6 +202,7 @@ app.add_typer(models.app, name="models")
 app.add_typer(sessions.app, name="sessions")
 app.add_typer(evaluate.app, name="eval")
 app.add_typer(train.app, name="train")
+app.add_typer(runs.app, name="runs")
 app.add_typer(prepare.app, name="prepare")
 
 
