@@ -99,10 +99,16 @@ class ChatApp(App[None]):
         return self.chat
 
     def on_mount(self) -> None:
-        """Paint first; the engine is imported after that."""
-        self.call_after_refresh(threads.start, self._set_out, self._told)
+        """Paint first; what is left is brought after that, and the engine last."""
+        self.call_after_refresh(self._set_out)
 
-    def _set_out(self) -> None:
+    async def _set_out(self) -> None:
+        await self.chat.furnish()
+        gc.freeze()
+        gc.enable()
+        threads.start(self._prepare, self._told)
+
+    def _prepare(self) -> None:
         from mozi_cli.tui import errands
 
         errands.prepare(self.post_message, self.start, self._make_desk or errands.desk)
