@@ -10,8 +10,7 @@ from typer.core import TyperGroup
 from typer.main import get_group
 
 if TYPE_CHECKING:
-    from typer import Context
-    from typer._click import Command
+    from typer._click import Command, Context
 
 _ROOMS = {
     "models": "models",
@@ -23,7 +22,7 @@ _ROOMS = {
 
 
 class Rooms(TyperGroup):
-    """The verbs that were added, then the rooms: typer's own way would have `mozi chat` wait for all of them."""
+    """The verbs that were added, then the rooms; typer alone would have `mozi chat` wait for all of them."""
 
     def list_commands(self, ctx: Context) -> list[str]:
         """Their names, in the order of the help."""

@@ -79,7 +79,7 @@ class ChatScreen(Screen[None]):
         yield StatusLine(id="status")
 
     async def furnish(self) -> None:
-        """Bring what was left out for the first paint: the page, the evidence, the keys. Questions can wait."""
+        """Bring what was left out for the first paint: the page, the evidence, the keys."""
         from textual.widgets import Footer
 
         from mozi_cli.tui.evidence_pane import EvidencePane
@@ -212,7 +212,7 @@ class ChatScreen(Screen[None]):
         if action == "stop":
             return self._chat.busy
         if action in _KEPT:
-            return self._chat.store is not None
+            return self._chat.desk is not None
         if action in _FURNISHED:
             return self.furnished
         return super().check_action(action, parameters)
