@@ -230,9 +230,10 @@ class ChatScreen(Screen[None]):
     def action_library(self) -> None:
         """Show the recent papers."""
         from mozi_cli.tui.library_screen import LibraryScreen
+        from mozi_engine import states
 
-        papers = self._store.papers()
-        screen = LibraryScreen(papers, sessions=self.action_sessions, models=self.action_models)
+        papers, read = self._store.papers(), states.papers(self._chat.model)
+        screen = LibraryScreen(papers, read, sessions=self.action_sessions, models=self.action_models)
         self.app.push_screen(screen, self._open)
 
     def _open(self, reference: str | None) -> None:

@@ -13,6 +13,7 @@ from mozi_cli.tui.app import ChatApp
 from mozi_cli.tui.messages import PaperFailed
 from mozi_cli.tui.password_screen import PasswordScreen
 from mozi_cli.tui.start import Start
+from mozi_engine import states
 from mozi_engine.sessions.exporting import WRITERS
 from mozi_engine.sessions.store import Store
 from mozi_engine.settings import Settings
@@ -36,6 +37,24 @@ async def test_another_model_goes_on_with_the_conversation(example_read: Path) -
     with Store.open() as store:
         (kept,) = store.recent()
         assert [each.model for each in store.load(kept.session.id).exchanges] == ["scripted", "another"]
+
+
+async def test_the_library_says_what_the_model_has_read(example_read: Path) -> None:
+    async with chatting(Model([]), example_read) as (app, pilot):
+        await pilot.press("ctrl+l")
+        await until(pilot, lambda: "8 pages" in shown(app))
+        assert "read by the model" not in shown(app)
+        await pilot.press("escape")
+        assert app.session
+        assert app.session.paper
+        states.keep("read", _write_state, 9, 9, 10**6, paper=app.session.paper.id, model="scripted")
+        await pilot.press("ctrl+l")
+        await until(pilot, lambda: "✓ read by the model" in shown(app))
+
+
+def _write_state(name: str) -> None:
+    states.folder().mkdir(parents=True, exist_ok=True)
+    (states.folder() / name).write_bytes(b"state")
 
 
 async def test_the_companion_needs_no_paper() -> None:
