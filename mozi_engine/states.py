@@ -65,7 +65,7 @@ def find(name: str) -> State | None:
 
 
 def papers(model: str) -> frozenset[str]:
-    """The ids of the papers that the model of this name has read to their end. Their bytes are not looked at."""
+    """The ids of the papers that the model of this name has read to their end, by the records alone."""
     return frozenset(filter(None, (_read_by(model, path) for path in folder().glob("*.json"))))
 
 
@@ -81,8 +81,8 @@ def keep(
 ) -> bool:
     """Have `write(file name)` put a state into the folder, and keep it, if need be in place of older ones.
 
-    `limit` is what all states may take together, in bytes; `paper` and `model` as in State. False when it could not be kept (a full disk,
-    say): a state can always be made again.
+    `limit` is what all states may take together, in bytes; `paper` and `model` are as in State. False when it
+    could not be kept (a full disk, say): a state can always be made again.
     """
     part = f".{name}.{os.getpid()}.part"
     path = folder() / part

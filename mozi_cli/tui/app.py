@@ -314,7 +314,8 @@ class ChatApp(Answers):
     def on_model_failed(self, event: messages.ModelFailed) -> None:
         """It cannot; what waits for it fails by itself."""
         self.chat.status.tell("model", "failed", event.name)
-        self._told(MoziError(event.told, event.hint))
+        if event.told:
+            self._told(MoziError(event.told, event.hint))
 
     def on_read_on(self, event: messages.ReadOn) -> None:
         """The model has come further in the paper."""

@@ -96,7 +96,7 @@ class ModelReady(Message):
 
 @dataclass
 class ModelFailed(Message):
-    """The model could not be fetched or loaded."""
+    """The model could not be fetched, loaded or reached: why, or "" where an answer said so."""
 
     name: str
     told: str

@@ -14,10 +14,12 @@ from mozi_cli.tui.messages import PaperFailed
 from mozi_cli.tui.password_screen import PasswordScreen
 from mozi_cli.tui.start import Start
 from mozi_engine import states
+from mozi_engine.generation import engines
 from mozi_engine.sessions.exporting import WRITERS
 from mozi_engine.sessions.store import Store
 from mozi_engine.settings import Settings
 from mozi_engine.types import GenerationSettings
+from tests.openai_server import OpenAIServer
 from tests.tui.chat import AUTHORS, HOW_MANY, Model, ask, chatting, put, shown
 from tests.tui.host import until
 
@@ -55,6 +57,25 @@ async def test_the_library_says_what_the_model_has_read(example_read: Path) -> N
 def _write_state(name: str) -> None:
     states.folder().mkdir(parents=True, exist_ok=True)
     (states.folder() / name).write_bytes(b"state")
+
+
+async def test_a_server_that_is_away_is_not_said_to_be_ready(
+    example_read: Path, openai: OpenAIServer
+) -> None:
+    openai.status = 503
+    settings = Settings(model="qwen3", engine="remote", base_url=openai.url)
+    async with chatting(Model([]), example_read, settings=settings, load=engines.load) as (app, pilot):
+        status = app.chat.status
+        await until(pilot, lambda: status.state("model").stage == "failed")
+        assert "✗ model qwen3" in shown(app)
+        assert (await ask(app, pilot, HOW_MANY)).progress == "failed"
+        openai.status = 200
+        openai.says(AUTHORS, AUTHORS, AUTHORS)
+        assert (await ask(app, pilot, HOW_MANY)).progress == "answered"
+        await until(pilot, lambda: status.state("model").stage == "ready")
+        openai.status = 503
+        assert (await ask(app, pilot, HOW_MANY)).progress == "failed"
+        await until(pilot, lambda: status.state("model").stage == "failed")
 
 
 async def test_the_companion_needs_no_paper() -> None:

@@ -116,6 +116,8 @@ def test_which_papers_a_model_has_read_to_their_end() -> None:
     states.keep("half", _write(b"x"), 10, 20, LIMIT, paper="q", model="qwen")
     states.keep("other", _write(b"x"), 20, 20, LIMIT, paper="r", model="another")
     states.keep("instructions", _write(b"x"), 20, 20, LIMIT)
-    for number, damage in enumerate((b"", b"[]", b'{"sha256": 1}', b'{"sha256":"","bytes":1,"tokens":"","total":1}')):
+    for number, damage in enumerate(
+        (b"", b"[]", b'{"sha256": 1}', b'{"sha256":"","bytes":1,"tokens":"","total":1}')
+    ):
         (states.folder() / f"{number}.json").write_bytes(damage)
     assert states.papers("qwen") == {"p"}
