@@ -76,7 +76,7 @@ class ChatApp(Answers):
         super().__init__()
         self.start = start
         self.chat = ChatScreen(graphics)
-        self.mode: Mode = start.mode
+        self.mode: Mode = "paper" if start.settings.elsewhere else start.mode
         self.model = start.settings.model
         self.desk: Desk | None = None  # there a second after the first paint
         self.store: Store | None = None  # these two a moment after it
@@ -87,6 +87,7 @@ class ChatApp(Answers):
         self.theme = theme.check(start.settings.theme, self.available_themes)
         self.set_keymap(keys.keymap(start.settings.keys))
         self._introduction = ""
+        self._agreed = False  # to tell a companion on another machine
         self._searchable = False
         self._numbers = count(1)
         self.line = Line(self._lacks, self._put)
@@ -108,6 +109,7 @@ class ChatApp(Answers):
         await self.chat.furnish()
         gc.freeze()
         gc.enable()
+        self.set_mode(self.start.mode)
         threads.start(self._prepare, self._told)
 
     def _prepare(self) -> None:
@@ -144,9 +146,22 @@ class ChatApp(Answers):
             self.desk.load(name)
 
     def set_mode(self, mode: Mode) -> None:
-        """Whom the next question goes to."""
+        """Whom the next question goes to. Before a companion on another machine, the person is asked."""
+        host = self.start.settings.elsewhere
+        if mode == "support" and host and not self._agreed:
+            self._ask_whether_to_leave(host)
+            return
         self.mode = mode
-        self.chat.set_mode(mode, self._introduction)
+        self.chat.set_mode(mode, "\n".join(filter(None, (self._introduction, host and wording.leaves(host)))))
+
+    def _ask_whether_to_leave(self, host: str) -> None:
+        from mozi_cli.tui.confirm import ConfirmScreen
+
+        def answered(agreed: bool | None) -> None:
+            self._agreed = bool(agreed)
+            self.set_mode("support" if agreed else "paper")
+
+        self.push_screen(ConfirmScreen(wording.leaves(host), "Go on"), answered)
 
     @property
     def title_of_paper(self) -> str:

@@ -10,6 +10,7 @@ import pymupdf
 import pytest
 
 from mozi_cli.tui.app import ChatApp
+from mozi_cli.tui.confirm import ConfirmScreen
 from mozi_cli.tui.messages import PaperFailed
 from mozi_cli.tui.password_screen import PasswordScreen
 from mozi_cli.tui.start import Start
@@ -39,6 +40,26 @@ async def test_another_model_goes_on_with_the_conversation(example_read: Path) -
     with Store.open() as store:
         (kept,) = store.recent()
         assert [each.model for each in store.load(kept.session.id).exchanges] == ["scripted", "another"]
+
+
+ELSEWHERE = Settings(model="qwen3", engine="remote", base_url="https://model.invalid/v1")
+
+
+async def test_a_companion_on_another_machine_is_agreed_to_first() -> None:
+    async with chatting(Model([]), mode="support", settings=ELSEWHERE) as (app, pilot):
+        await until(pilot, lambda: "model.invalid" in shown(app))
+        assert isinstance(app.screen, ConfirmScreen)
+        assert app.mode == "paper"
+        await pilot.press("enter")
+        await until(pilot, lambda: app.screen is app.chat)
+        assert app.mode == "paper"
+        await pilot.press("f2")
+        await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+        await pilot.press("y")
+        await until(pilot, lambda: app.mode == "support")
+        await until(pilot, lambda: "model.invalid" in shown(app))
+        await pilot.press("f2", "f2")
+        assert app.mode == "support"
 
 
 async def test_the_library_says_what_the_model_has_read(example_read: Path) -> None:
