@@ -361,7 +361,11 @@ class ChatApp(Answers):
     # Leaving
 
     def _fatal_error(self) -> None:
-        """A bug ends the screen with one line, where Textual prints its traceback; that is in the report."""
+        """A bug ends the screen with one line; its traceback is in the report.
+
+        Textual has no public hook here (its issue 2818), and what it prints shows the person's words: the
+        values of variables. Only the printing is replaced; Textual notes the error and leaves as ever.
+        """
         if self._exception:
             bug = threads.bug(self._exception)
             self.panic(Text(f"mozi: {bug.message}\n  {bug.hint}"))
