@@ -6,17 +6,22 @@ import hashlib
 import json
 import os
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, Literal
 
 import torch
 import transformers
 from peft import PeftModel
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
 from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
 from mozi_engine.errors import ModelError
 
 Precision = Literal["auto", "float32", "bfloat16", "nf4"]
 
+_WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")  # the second is PEFT's before 0.5
 _BASE = "base.json"  # beside the adapter's own files: what it was made on
 
 # What goes wrong is raised; what else it tells is not for mozi's users.
@@ -77,10 +82,36 @@ def adapted(model: Any, adapter: Path, *, trainable: bool = False) -> Any:
     told = adapter / _BASE
     if told.is_file() and json.loads(told.read_bytes())["fingerprint"] != fingerprint(model):
         raise ModelError(f"{wrong}, {base(adapter)}", hint=hint)
+    lora(adapter)  # or PEFT would ask the hub for weights that are not there
     try:
         return PeftModel.from_pretrained(model, str(adapter), is_trainable=trainable)
     except (RuntimeError, ValueError, KeyError) as error:
         raise ModelError(wrong, hint=hint) from error
+
+
+def lora(adapter: Path) -> dict[str, Tensor]:
+    """The adapter's weights by PEFT's names, of a safetensors file or a pickle of tensors only.
+
+    Raises ModelError when there is neither, or something else in it.
+    """
+    path = next((each for name in _WEIGHTS if (each := adapter / name).is_file()), None)
+    if path is None:
+        raise ModelError(f"{adapter} holds no weights", hint=f"it should hold {' or '.join(_WEIGHTS)}")
+    try:
+        if path.suffix == ".bin":
+            return dict(torch.load(path, map_location="cpu", weights_only=True))
+        return dict(load_file(path))
+    except (
+        OSError,
+        SafetensorError,
+        UnpicklingError,
+        RuntimeError,
+        ValueError,
+        EOFError,
+        TypeError,
+    ) as error:
+        line = " ".join(str(error).split())[:200]
+        raise ModelError(f"{path} cannot be read: {line}", hint="is it whole? fetch it again") from error
 
 
 def remember_base(model: Any, adapter: Path) -> None:
