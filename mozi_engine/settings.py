@@ -73,7 +73,7 @@ def chosen(
         engine = "remote"
     elif engine is None and adapter:
         engine = "llamacpp" if adapter.endswith(".gguf") else "torch"
-    given = {"model": model, "engine": engine, "base_url": base_url, "adapter": adapter}
+    given: dict[str, Any] = {"model": model, "engine": engine, "base_url": base_url, "adapter": adapter}
     return replace(load(), **{name: value for name, value in given.items() if value is not None})
 
 

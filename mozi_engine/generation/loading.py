@@ -21,6 +21,9 @@ from mozi_engine.errors import ModelError
 
 Precision = Literal["auto", "float32", "bfloat16", "nf4"]
 
+# What reading weights that are damaged, or no weights, raises.
+_DAMAGE = (OSError, EOFError, RuntimeError, SafetensorError, TypeError, UnpicklingError, ValueError)
+
 _WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")  # the second is PEFT's before 0.5
 _BASE = "base.json"  # beside the adapter's own files: what it was made on
 
@@ -101,15 +104,7 @@ def lora(adapter: Path) -> dict[str, Tensor]:
         if path.suffix == ".bin":
             return dict(torch.load(path, map_location="cpu", weights_only=True))
         return dict(load_file(path))
-    except (
-        OSError,
-        SafetensorError,
-        UnpicklingError,
-        RuntimeError,
-        ValueError,
-        EOFError,
-        TypeError,
-    ) as error:
+    except _DAMAGE as error:
         line = " ".join(str(error).split())[:200]
         raise ModelError(f"{path} cannot be read: {line}", hint="is it whole? fetch it again") from error
 

@@ -18,7 +18,8 @@ TOLERANCE = 0.1  # of the adapter's effect: what an export may differ by
 TEXT = (
     "We evaluate the parser on 2,416 sentences of the tree bank. Its score rises from 91.3 to 93.8 F1, "
     "because long dependencies are found more often (Table 3). Question: what data do they use? Answer: "
-    "L = -sum_i log p(y_i | x), def score(tokens): return sum(tokens)。我们提出了一种新的图模型，用于句法分析。"
+    "L = -sum_i log p(y_i | x), def score(tokens): return sum(tokens)。"
+    "我们提出了一种新的图模型，用于句法分析。"
 )
 PLACES = 8
 LIKELIEST = 50  # tokens that are compared at each place: what is never said may differ
@@ -28,8 +29,8 @@ LIKELIEST = 50  # tokens that are compared at each place: what is never said may
 class Agreement:
     """How an export stands to its source, in nats: root mean squares over places and their likeliest tokens.
 
-    `effect` is how far the adapter moves the source's log-probabilities; `difference`, how far what it does to
-    the export's is from that.
+    `effect` is how far the adapter moves the source's log-probabilities; `difference`, how far from that is
+    what it does to the export's.
     """
 
     effect: float

@@ -134,7 +134,7 @@ def test_what_llama_cpp_cannot_do_is_refused(
 def test_another_base_is_refused(llama: Path, tmp_path: Path) -> None:
     for name, config in (("seed", {"seed": 1}), ("shape", {"intermediate_size": 96})):
         other = tiny_llama.build(tmp_path / name, **config)
-        with pytest.raises(ModelError, match="not kept|cannot load"):
+        with pytest.raises(ModelError, match=r"not kept|cannot load"):
             adapters.lora(
                 llama / "run", tmp_path / "x.gguf", tiny_llama.gguf(other, tmp_path / f"{name}.gguf")
             )
@@ -174,7 +174,7 @@ def test_damaged_weights_are_named(llama: Path, tmp_path: Path, content: bytes |
     weights.unlink()
     if content is not None:
         weights.with_suffix(".bin").write_bytes(content)
-    with pytest.raises(ModelError, match="no weights|cannot be read"):
+    with pytest.raises(ModelError, match=r"no weights|cannot be read"):
         adapters.merged(tmp_path / "run", tmp_path / "merged")
 
 
