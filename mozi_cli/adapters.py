@@ -80,7 +80,8 @@ def _tell(out: Path, found: Agreement) -> None:
     from mozi_engine.training.agreement import TOLERANCE
 
     console.note(
-        f"log-probabilities: the adapter moves them by {found.effect:.3f} nats, and the export differs by "
-        f"{found.difference:.4f} ({found.share:.1%}; {TOLERANCE:.0%} is allowed)"
+        f"the adapter moves log-probabilities by {found.effect:.3f} nats; in the export that differs by "
+        f"{found.difference:.3f} ({found.allowed:.3f} are allowed: {TOLERANCE:.0%}, and {found.noise:.3f} by "
+        "which the bases differ)"
     )
     console.note(f"written: {out}")

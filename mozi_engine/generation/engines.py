@@ -140,7 +140,7 @@ def _torch(settings: Settings) -> Generator:
         )
     return HuggingFace(
         loading.base(adapter) if default and adapter else files.expanded(settings.model),
-        name=adapter.parent.name if adapter else Path(settings.model).name,
+        name=Path(settings.adapter or settings.model).resolve().name,
         context=settings.context,
         states=states.folder(),
         adapter=adapter,

@@ -30,7 +30,7 @@ BATCH = 64
 # Two states share the context: that of the paper, and that of questions about single passages.
 _PAPER, _PASSAGES = 0, 1
 
-_ALL = 1 << 20  # more tokens than any vocabulary has
+_LISTED = 4096  # the likeliest tokens
 _VISIBLE = "root ::= [ -~]+"  # a token that is half a character, or an end, is not told of
 
 _END = "\n\n\u241c"  # what no paper says: where a beginning ends in the rendered prompt
@@ -117,10 +117,11 @@ class LlamaCpp:
         self._beginning = tuple(beginning)
 
     def log_probabilities(self, tokens: Sequence[int], *, adapted: bool = True) -> dict[int, float]:
-        """In nats, of every token to come after these; not `adapted`: as if there were no adapter."""
-        request = {"prompt": list(tokens), "n_predict": 1, "n_probs": _ALL, "grammar": _VISIBLE}
-        strength = {} if adapted else {"lora": [{"id": 0, "scale": 0.0}]}
-        answer = self._post("/completion", request | strength | {"cache_prompt": False})
+        """In nats, of the likeliest tokens to come after these; not `adapted`: without the adapter."""
+        request = {"prompt": list(tokens), "n_predict": 1, "n_probs": _LISTED, "grammar": _VISIBLE}
+        # Each in a slot of its own: what was read without the adapter must not be taken for read with it.
+        how = {"id_slot": 0} if adapted else {"id_slot": 1, "lora": [{"id": 0, "scale": 0.0}]}
+        answer = self._post("/completion", request | how)
         (first,) = answer["completion_probabilities"]
         return {each["id"]: each["logprob"] for each in first["top_logprobs"]}
 

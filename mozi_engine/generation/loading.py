@@ -5,6 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any, Literal
@@ -17,6 +20,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
+from mozi_engine import files
 from mozi_engine.errors import ModelError
 
 Precision = Literal["auto", "float32", "bfloat16", "nf4"]
@@ -100,13 +104,37 @@ def lora(adapter: Path) -> dict[str, Tensor]:
     path = next((each for name in _WEIGHTS if (each := adapter / name).is_file()), None)
     if path is None:
         raise ModelError(f"{adapter} holds no weights", hint=f"it should hold {' or '.join(_WEIGHTS)}")
+    return tensors(path)
+
+
+def tensors(path: Path) -> dict[str, Tensor]:
+    """What is in a safetensors file, or in a pickle (.bin) of tensors only. Raises ModelError."""
     try:
         if path.suffix == ".bin":
-            return dict(torch.load(path, map_location="cpu", weights_only=True))
+            return dict(torch.load(path, map_location="cpu", mmap=True, weights_only=True))
         return dict(load_file(path))
     except _DAMAGE as error:
         line = " ".join(str(error).split())[:200]
         raise ModelError(f"{path} cannot be read: {line}", hint="is it whole? fetch it again") from error
+
+
+@contextmanager
+def kept(out: Path) -> Iterator[Path]:
+    """Where to write: what stands there when nothing was raised is then at `out`, and else nowhere.
+
+    Raises ModelError when something is at `out` already, DataError when the disk refuses.
+    """
+    if out.exists():
+        raise ModelError(f"{out} is there already", hint="name another place")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as folder:
+            yield (part := Path(folder, out.name))
+            part.rename(out)
+    except OSError as error:
+        raise files.unwritable(out, error) from error
+    except SafetensorError as error:
+        raise ModelError(f"{out} cannot be written: {error}", hint="is the disk full?") from error
 
 
 def remember_base(model: Any, adapter: Path) -> None:

@@ -6,19 +6,15 @@ An export appears at its place only when it does what its source does; `agreemen
 from __future__ import annotations
 
 import json
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from gguf import MODEL_ARCH_NAMES, GGUFType, GGUFWriter, Keys, get_tensor_name_map
-from safetensors import SafetensorError
 from torch import Tensor
 
-from mozi_engine import files
 from mozi_engine.errors import ModelError
 from mozi_engine.generation import loading, template
 from mozi_engine.generation.llamacpp import LlamaCpp
@@ -44,7 +40,7 @@ def merged(run: Path, out: Path, *, base: str = "") -> Agreement:
     model = loading.adapted(loading.model(base), adapter).eval()
     beginnings = agreement.prompts(tokenizer)
     source, tokens = agreement.of(model, beginnings)
-    with _kept(out) as part:
+    with loading.kept(out) as part:
         model.merge_and_unload().save_pretrained(str(part))
         tokenizer.save_pretrained(str(part))
         del model
@@ -62,7 +58,7 @@ def lora(run: Path, out: Path, onto: Path, *, base: str = "") -> Agreement:
     base = base or loading.base(adapter)
     beginnings = agreement.prompts(template.tokenizer(base))
     source, tokens = agreement.of(loading.adapted(loading.model(base), adapter).eval(), beginnings)
-    with _kept(out) as part:
+    with loading.kept(out) as part:
         _write(adapter, gguf.shape(onto), part)
         context = len(beginnings[-1]) + 8
         # No states: nothing is remembered of a test.
@@ -75,9 +71,8 @@ def _said(model: LlamaCpp, beginnings: Sequence[Sequence[int]], tokens: Tensor, 
     rows = []
     for beginning, wanted in zip(beginnings, tokens.tolist(), strict=True):
         found = model.log_probabilities(beginning, adapted=adapted)
-        if not found.keys() >= set(wanted):
-            raise ModelError(f"{model.name} has another vocabulary", hint="--base names the base's own GGUF")
-        rows.append([found[token] for token in wanted])
+        least = min(found.values())  # of those that are not listed, the most
+        rows.append([found.get(token, least) for token in wanted])
     return torch.tensor(rows)
 
 
@@ -126,19 +121,3 @@ def _paired(module: str, weight: Tensor, shape: Shape) -> Tensor:
 
 def _numpy(weight: Tensor) -> np.ndarray[Any, np.dtype[np.float32]]:
     return np.ascontiguousarray(weight.float().numpy())
-
-
-@contextmanager
-def _kept(out: Path) -> Iterator[Path]:
-    """Where to write: what stands there when nothing was raised is then at `out`, and else nowhere."""
-    if out.exists():
-        raise ModelError(f"{out} is there already", hint="name another place")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as folder:
-            yield (part := Path(folder, out.name))
-            part.rename(out)
-    except (OSError, SafetensorError) as error:
-        if isinstance(error, OSError):
-            raise files.unwritable(out, error) from error
-        raise ModelError(f"{out} cannot be written: {error}", hint="is the disk full?") from error

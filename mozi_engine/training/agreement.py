@@ -11,18 +11,20 @@ from torch import Tensor
 
 from mozi_engine.errors import ModelError
 from mozi_engine.generation import template
+from mozi_engine.types import Turn
 
-TOLERANCE = 0.1  # of the adapter's effect: what an export may differ by
+TOLERANCE = 0.1  # of the adapter's effect: by how much an export may be off, besides its base's own noise
+AUDIBLE = 2.0  # times that noise must the effect be, or nothing could be told
 
-# Read by source and export alike, and stopped at PLACES places: prose, a number, an equation, code, Chinese.
-TEXT = (
-    "We evaluate the parser on 2,416 sentences of the tree bank. Its score rises from 91.3 to 93.8 F1, "
-    "because long dependencies are found more often (Table 3). Question: what data do they use? Answer: "
-    "L = -sum_i log p(y_i | x), def score(tokens): return sum(tokens)。"
-    "我们提出了一种新的图模型，用于句法分析。"
+# What source and export both read: the answer is compared, at PLACES places.
+ASKED = Turn(
+    "user",
+    "We evaluate the parser on 2,416 sentences of the tree bank. Its score rises from 91.3 to 93.8 F1, since "
+    "long dependencies are found more often (Table 3). 我们提出了一种新的图模型。\n\nWhat data do they use?",
 )
+ANSWER = "They use 2,416 sentences of the tree bank, on which their parser reaches 93.8 F1."
 PLACES = 8
-LIKELIEST = 50  # tokens that are compared at each place: what is never said may differ
+LIKELIEST = 10  # tokens that are compared at each place: what is never said may differ
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +32,17 @@ class Agreement:
     """How an export stands to its source, in nats: root mean squares over places and their likeliest tokens.
 
     `effect` is how far the adapter moves the source's log-probabilities; `difference`, how far from that is
-    what it does to the export's.
+    what it does to the export's; `noise`, how far the bases are apart, when one of them is quantised.
     """
 
     effect: float
     difference: float
+    noise: float
 
     @property
-    def share(self) -> float:
-        """The difference as a share of the effect; 1 where there is none."""
-        return self.difference / self.effect if self.effect else 1.0
+    def allowed(self) -> float:
+        """The largest difference that an export is kept with."""
+        return TOLERANCE * self.effect + self.noise
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +54,10 @@ class Said:
 
 
 def prompts(tokenizer: Any) -> list[list[int]]:
-    """PLACES beginnings of TEXT, the last of them whole."""
-    ids = template.ids(tokenizer, TEXT)
-    return [ids[: len(ids) * place // PLACES] for place in range(1, PLACES + 1)]
+    """The question with ever more of its answer, PLACES times, as tokens; each begins as the one before."""
+    asked = template.ids(tokenizer, template.render(tokenizer, [ASKED]))
+    answer = template.ids(tokenizer, ANSWER)
+    return [asked + answer[: len(answer) * place // PLACES] for place in range(PLACES)]
 
 
 def said(model: Any, beginnings: Sequence[Sequence[int]]) -> Tensor:
@@ -69,14 +73,14 @@ def of(model: Any, beginnings: Sequence[Sequence[int]]) -> tuple[Said, Tensor]:
     adapted = said(model, beginnings)
     with model.disable_adapter():
         alone = said(model, beginnings)
-    tokens = adapted.topk(min(LIKELIEST, adapted.shape[-1])).indices
+    tokens = adapted.topk(LIKELIEST).indices
     return Said(alone.gather(-1, tokens), adapted.gather(-1, tokens)), tokens
 
 
 def compared(source: Said, export: Said) -> Agreement:
-    """How alike the adapter's work is in both. What the bases differ by, by quantisation say, is left out."""
+    """How alike the adapter's work is in both, each against its own base."""
     wanted, found = source.adapted - source.alone, export.adapted - export.alone
-    return Agreement(_size(wanted), _size(found - wanted))
+    return Agreement(_size(wanted), _size(found - wanted), _size(export.alone - source.alone))
 
 
 def _size(values: Tensor) -> float:
@@ -84,11 +88,17 @@ def _size(values: Tensor) -> float:
 
 
 def demand(found: Agreement, base: str) -> Agreement:
-    """The agreement, where it is one. Raises ModelError where the export does something else."""
-    if found.share <= TOLERANCE:
-        return found
-    raise ModelError(
-        f"the export was not kept: it differs by {found.difference:.3f} nats where the adapter "
-        f"changes {found.effect:.3f} ({found.share:.0%}; {TOLERANCE:.0%} is allowed)",
-        hint=f"is {base} the adapter's base? At a higher precision, a small effect shows too",
-    )
+    """The agreement, where it is one. Raises ModelError where the export does something else, or may."""
+    if found.effect <= AUDIBLE * found.noise:
+        raise ModelError(
+            f"the export was not kept: {base} differs by {found.noise:.3f} nats from the adapter's base, and "
+            f"the adapter changes only {found.effect:.3f}",
+            hint="is it that base? A GGUF file of higher precision (F16, Q8_0) makes less noise",
+        )
+    if found.difference > found.allowed:
+        raise ModelError(
+            f"the export was not kept: where the adapter changes {found.effect:.3f} nats, it is off by "
+            f"{found.difference:.3f} ({found.allowed:.3f} are allowed)",
+            hint=f"was the adapter made on {base}?",
+        )
+    return found
