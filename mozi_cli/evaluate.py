@@ -17,7 +17,9 @@ Seed = Annotated[int, typer.Option(min=0, help="Of the bootstrap and of the orde
 Json = Annotated[bool, typer.Option("--json", help="One JSON object, for programs.")]
 Limit = Annotated[int, typer.Option(min=0, help="So many questions, of papers drawn by the seed; 0: all.")]
 Model = Annotated[str | None, typer.Option(help="Its name, or a .gguf file.")]
-Engine = Annotated[Literal["llamacpp", "remote"] | None, typer.Option(help="In this process, or a server's.")]
+Engine = Annotated[
+    Literal["llamacpp", "remote", "torch"] | None, typer.Option(help="In this process, or a server's.")
+]
 BaseUrl = Annotated[str | None, typer.Option(help="A server's address, with /v1; means --engine remote.")]
 
 
@@ -53,6 +55,7 @@ def retrieval(
 Examples:
   mozi eval qasper qasper-dev-v0.3.json runs/dev --evidence full --limit 50
   mozi eval qasper qasper-dev-v0.3.json runs/vllm --base-url http://127.0.0.1:8000/v1 --model m --workers 16
+  mozi eval qasper qasper-dev-v0.3.json runs/dev-sft --adapter paper.gguf
   mozi eval qasper qasper-dev-v0.3.json runs/dev --score-only
 """
 )
@@ -71,6 +74,9 @@ def qasper(
     workers: Annotated[int, typer.Option(min=1, help="Questions at once, for a server.")] = 1,
     model: Model = None,
     engine: Engine = None,
+    adapter: Annotated[
+        str | None, typer.Option(help="A training's run, which means --engine torch; or its .gguf file.")
+    ] = None,
     base_url: BaseUrl = None,
     bert_score: Annotated[
         str | None, typer.Option(help="An encoder for BERTScore: its name or folder, such as roberta-large.")
@@ -86,9 +92,10 @@ def qasper(
     timings.jsonl and report.json. Intervals are 95%, by bootstrap over papers.
     """
     from mozi_cli import measuring as command
+    from mozi_engine.settings import chosen
 
     run = command.Answering(evidence, retriever, top_k, limit, seed, workers)
-    settings = None if score_only else command.settings(model, engine, base_url)
+    settings = None if score_only else chosen(model, engine, base_url, adapter)
     command.qasper(data, out, run, settings, bert_score, as_json=json)
 
 
@@ -180,12 +187,12 @@ def dialogues(
     Stopped, it goes on from there the next time. Intervals are 95%, by bootstrap over dialogues.
     """
     from mozi_cli import measuring_talk as command
-    from mozi_cli.measuring import settings
+    from mozi_engine.settings import chosen
 
     talk = command.Talking(prompt, limit, seed)
     told = (perplexity, adapter) if perplexity else None
-    chosen = None if score_only else settings(model, engine, base_url)
-    command.dialogues(data, out, talk, chosen, told, crisis, as_json=json)
+    settings = None if score_only else chosen(model, engine, base_url)
+    command.dialogues(data, out, talk, settings, told, crisis, as_json=json)
 
 
 @app.command(epilog="Example: mozi eval crisis labelled.jsonl")

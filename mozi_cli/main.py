@@ -6,7 +6,7 @@ import io
 import os
 import sys
 from dataclasses import replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
@@ -80,7 +80,7 @@ def chat(
         Literal["llamacpp", "remote", "torch"] | None, typer.Option(help="In this process, or a server's.")
     ] = None,
     adapter: Annotated[
-        str | None, typer.Option(help="A training's run, for the torch engine; means --engine torch.")
+        str | None, typer.Option(help="A training's run, which means --engine torch; or its .gguf file.")
     ] = None,
     base_url: Annotated[
         str | None, typer.Option(help="A server's address, with /v1; means --engine remote.")
@@ -113,20 +113,13 @@ def chat(
     On a terminal this opens the full screen; without a paper, on those opened before. With --plain,
     questions are read line by line (Ctrl-C stops an answer, Ctrl-D leaves); from a pipe, one a line.
     """
-    from mozi_engine.settings import load
+    from mozi_engine.settings import chosen
     from mozi_engine.types import GenerationSettings
 
     if named and paper and not resume:
         raise typer.BadParameter(f"two papers, {named} and {paper}: give one")
-    engine = engine or ("remote" if base_url else "torch" if adapter else None)
-    given: dict[str, Any] = {
-        "passages": passages,
-        "model": model,
-        "engine": engine,
-        "base_url": base_url,
-        "adapter": adapter,
-    }
-    settings = replace(load(), **{name: value for name, value in given.items() if value is not None})
+    settings = chosen(model, engine, base_url, adapter)
+    settings = replace(settings, passages=passages or settings.passages)
     decoding = GenerationSettings(temperature, top_p, top_k, max_tokens, seed, penalty_alpha)
     if penalty_alpha and settings.engine != "torch":
         raise SettingsError("contrastive search needs the torch engine", hint="--engine torch")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -22,7 +22,7 @@ from mozi_engine.evaluation.report import Table
 from mozi_engine.evaluation.retrieval import Found
 from mozi_engine.generation import engines
 from mozi_engine.retrieval.dense import Encoder
-from mozi_engine.settings import Settings, load
+from mozi_engine.settings import Settings
 from mozi_engine.types import GenerationSettings, Progress
 
 if TYPE_CHECKING:
@@ -41,13 +41,6 @@ class Answering:
     limit: int
     seed: int
     workers: int
-
-
-def settings(model: str | None, engine: str | None, base_url: str | None) -> Settings:
-    """The person's settings, with what this run asks for instead."""
-    engine = engine or ("remote" if base_url else None)
-    given: dict[str, Any] = {"model": model, "engine": engine, "base_url": base_url}
-    return replace(load(), **{name: value for name, value in given.items() if value is not None})
 
 
 def retrieval(
@@ -89,7 +82,7 @@ def _answer(data: Path, papers: Sequence[QasperPaper], out: Path, run: Answering
     if run.workers > 1 and settings.engine != "remote":
         raise typer.BadParameter("--workers needs a server: --base-url")
     encoder = search.encoder_of(run.retriever)
-    asked = runs.Run(files.sha256(data), settings.model, run.evidence, run.retriever, run.passages, run.seed)
+    asked = runs.Run(files.sha256(data), who(settings), run.evidence, run.retriever, run.passages, run.seed)
     runs.begin(out, asked)
     known = answers.read(out)
     left = sum(question.id not in known for paper in papers for question in paper.questions)
@@ -106,6 +99,14 @@ def _answer(data: Path, papers: Sequence[QasperPaper], out: Path, run: Answering
             yield Progress("answering", number, left, "questions")
 
     progress.show(work(), resumes=True)
+
+
+def who(settings: Settings) -> str:
+    """Which model answers, as a run's folder remembers it."""
+    if not settings.adapter or settings.engine == "remote":
+        return settings.model
+    own = settings.engine == "torch" and settings.model == Settings().model  # the adapter tells its base
+    return settings.adapter if own else f"{settings.model} with {settings.adapter}"
 
 
 def _tables(papers: Sequence[QasperPaper], path: Path, bert_score: str | None) -> list[Table]:

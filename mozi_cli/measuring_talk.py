@@ -57,7 +57,7 @@ def dialogues(
 
 
 def _reply(data: Path, items: Sequence[Item], out: Path, talk: Talking, settings: Settings) -> None:
-    runs.begin(out, runs.Talk(files.sha256(data), settings.model, talk.prompt, talk.seed))
+    runs.begin(out, runs.Talk(files.sha256(data), measuring.who(settings), talk.prompt, talk.seed))
     if not {item.id for item in items} - talks.replies(out).keys():
         return
     opening.fetch_model(settings)

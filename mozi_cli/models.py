@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -90,6 +91,40 @@ def add(
     spec = catalog.add(name, source, sha256.lower(), context, licence)
     then = "it is ready" if catalog.ready(spec) else f"fetch it with: mozi models pull {name}"
     typer.echo(f"{name} is in {catalog.user_file()}; {then}", err=True)
+
+
+@app.command(
+    epilog="""\b
+Examples:
+  hf download baichuan-inc/Baichuan-7B --local-dir baichuan
+  hf download DataHammer/mozi_baichuan_7b --local-dir lora
+  mozi models convert baichuan models/baichuan-7b
+  mozi models convert lora models/mozi-7b --base models/baichuan-7b
+  mozi chat paper.pdf --adapter models/mozi-7b
+"""
+)
+def convert(
+    folder: Annotated[Path, typer.Argument(help="The model's or the adapter's folder, as published.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="A new folder.")],
+    base: Annotated[
+        Path | None, typer.Option(help="Of an adapter: the model that it was made on, converted.")
+    ] = None,
+) -> None:
+    """Make the original Mozi's LLaMA-7B and Baichuan-7B, and the adapters on them, readable here.
+
+    Weights stay as they are, to the bit; nothing that lies beside them is run.
+    """
+    import importlib.util
+
+    from mozi_engine.errors import ModelError
+
+    needed = ("torch", "transformers", "peft", "google.protobuf")
+    if absent := [name for name in needed if not importlib.util.find_spec(name)]:
+        raise ModelError(f"converting needs {', '.join(absent)}", hint="pip install 'mozi[train]'")
+    from mozi_engine.generation import original
+
+    original.convert(folder, out, str(base.absolute()) if base else "")
+    typer.echo(f"written: {out}", err=True)
 
 
 def _print_json(models: tuple[ModelSpec, ...]) -> None:

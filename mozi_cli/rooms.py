@@ -18,6 +18,7 @@ _ROOMS = {
     "eval": "evaluate",
     "train": "train",
     "runs": "runs",
+    "export": "adapters",
     "prepare": "prepare",
 }
 

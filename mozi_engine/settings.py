@@ -8,7 +8,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ class Settings:
 
     model: str = "qwen2.5-coder-1.5b"
     engine: str = "llamacpp"  # or "remote": any OpenAI-compatible server at base_url; or "torch"
-    adapter: str = ""  # a training's run, whose LoRA adapter the torch engine puts on the model
+    adapter: str = ""  # a LoRA on the model: a training's run in the torch engine, a .gguf file in llama.cpp
     precision: str = "auto"  # of the torch engine's weights: their own, float32, bfloat16, or nf4 (4 bits)
     base_url: str = ""
     passages: int = 4  # how many passages an answer is made from
@@ -71,6 +71,24 @@ def load(path: Path | None = None, environ: Mapping[str, str] | None = None) -> 
     in_file = _from_file(path or _file())
     in_environment = _from_environment(os.environ if environ is None else environ)
     return Settings(**in_file | in_environment)
+
+
+def chosen(
+    model: str | None = None,
+    engine: str | None = None,
+    base_url: str | None = None,
+    adapter: str | None = None,
+) -> Settings:
+    """The person's settings with what a command was given instead; what was given says which engine.
+
+    An address means a server, a training's adapter torch, and one that is a .gguf file llama.cpp.
+    """
+    if engine is None and base_url:
+        engine = "remote"
+    elif engine is None and adapter:
+        engine = "llamacpp" if adapter.endswith(".gguf") else "torch"
+    given: dict[str, Any] = {"model": model, "engine": engine, "base_url": base_url, "adapter": adapter}
+    return replace(load(), **{name: value for name, value in given.items() if value is not None})
 
 
 def _from_file(path: Path) -> dict[str, Any]:

@@ -41,11 +41,13 @@ def load(settings: Settings) -> Generator:
     from mozi_engine.generation.llamacpp import LlamaCpp
 
     path = catalog.path(spec)
+    adapter = _lora(settings.adapter) if settings.adapter else None
     free = psutil.virtual_memory().available - path.stat().st_size
     model = LlamaCpp(
         path,
-        name=spec.name,
-        digest=digest(spec),
+        name=f"{spec.name} with {adapter.stem}" if adapter else spec.name,
+        digest=f"{digest(spec)} {_written(adapter) if adapter else 'alone'}",
+        adapter=adapter,
         context=affordable(min(settings.context, spec.context), gguf.state_bytes(path), free),
         threads=settings.threads,
         states=states.folder(),
@@ -106,9 +108,23 @@ def digest(spec: ModelSpec) -> str:
     """
     if spec.sha256:
         return spec.sha256
-    path = catalog.path(spec)
+    return _written(catalog.path(spec))
+
+
+def _written(path: Path) -> str:
     written = path.stat()
     return f"{path} {written.st_size} {written.st_mtime_ns}"
+
+
+def _lora(named: str) -> Path:
+    """The file of an adapter that llama.cpp puts on a model. Raises ModelError when it is none."""
+    path = files.expanded(named).absolute()
+    if path.suffix != ".gguf":
+        hint = f"--engine torch takes it as it is; mozi export gguf {named} makes a .gguf of it"
+        raise ModelError(f"llama.cpp takes an adapter as a .gguf file, not {named}", hint=hint)
+    if not path.is_file():
+        raise ModelError(f"no such file: {path}", hint="mozi export gguf makes one from a training's run")
+    return path
 
 
 def _torch(settings: Settings) -> Generator:
@@ -127,7 +143,7 @@ def _torch(settings: Settings) -> Generator:
         )
     return HuggingFace(
         loading.base(adapter) if default and adapter else files.expanded(settings.model),
-        name=adapter.parent.name if adapter else Path(settings.model).name,
+        name=Path(settings.adapter or settings.model).resolve().name,
         context=settings.context,
         states=states.folder(),
         adapter=adapter,

@@ -30,6 +30,9 @@ BATCH = 64
 # Two states share the context: that of the paper, and that of questions about single passages.
 _PAPER, _PASSAGES = 0, 1
 
+_LISTED = 4096  # the likeliest tokens
+_VISIBLE = "root ::= [ -~]+"  # a token that is half a character, or an end, is not told of
+
 _END = "\n\n\u241c"  # what no paper says: where a beginning ends in the rendered prompt
 
 _AGAIN = "start mozi again; `mozi doctor` looks at memory and model"
@@ -46,19 +49,28 @@ class LlamaCpp:
     """A GGUF model, loaded. Keeps types.Remembering and types.Briefed."""
 
     def __init__(
-        self, path: Path, *, name: str, context: int, states: Path, digest: str = "", threads: int = 0
+        self,
+        path: Path,
+        *,
+        name: str,
+        context: int,
+        states: Path,
+        digest: str = "",
+        adapter: Path | None = None,
+        threads: int = 0,
     ) -> None:
         """Load the model: seconds, and memory of about the file's size and the context's state.
 
-        `digest` is the file's sha256; `context` is in tokens; `threads` of 0 takes one a physical core;
-        `states` is the folder that `save` and `restore` use. Raises ModelError.
+        `digest` tells the model's file, and the adapter's (a LoRA GGUF on this model), from any other;
+        `context` is in tokens; `threads` of 0 takes one a physical core; `states` is the folder that `save`
+        and `restore` use. Raises ModelError.
         """
         self.name = name
         self.context = context
         self.states = states
         self.identity = f"{name} {digest} xllamacpp {xllamacpp.__version__} f16"
         key = secrets.token_urlsafe(32)
-        self._server = _serve(path, context, threads or cores(), key, states)
+        self._server = _serve(path, adapter, context, threads or cores(), key, states)
         self._loopback = httpx.Client(
             base_url=self._server.listening_address,
             headers={"Authorization": f"Bearer {key}"},
@@ -104,6 +116,15 @@ class LlamaCpp:
         self._slot(_PAPER, "restore", name)
         self._beginning = tuple(beginning)
 
+    def log_probabilities(self, tokens: Sequence[int], *, adapted: bool = True) -> dict[int, float]:
+        """In nats, of the likeliest tokens to come after these; not `adapted`: without the adapter."""
+        request = {"prompt": list(tokens), "n_predict": 1, "n_probs": _LISTED, "grammar": _VISIBLE}
+        # Each in a slot of its own: what was read without the adapter must not be taken for read with it.
+        how = {"id_slot": 0} if adapted else {"id_slot": 1, "lora": [{"id": 0, "scale": 0.0}]}
+        answer = self._post("/completion", request | how)
+        (first,) = answer["completion_probabilities"]
+        return {each["id"]: each["logprob"] for each in first["top_logprobs"]}
+
     def brief(self, opening: Sequence[Turn]) -> Prefill:
         """Read what prompts about single passages begin with. Saved and restored by the next two."""
         *_, last = self._read(opening, _PASSAGES)
@@ -146,9 +167,11 @@ class LlamaCpp:
         return answer
 
 
-def _serve(path: Path, context: int, threads: int, key: str, states: Path) -> Any:
+def _serve(path: Path, adapter: Path | None, context: int, threads: int, key: str, states: Path) -> Any:
     params = xllamacpp.CommonParams()
     params.model.path = str(path)
+    if adapter:
+        params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(str(adapter))]
     params.n_ctx = context
     params.n_parallel = 2
     params.kv_unified = True
@@ -167,9 +190,11 @@ def _serve(path: Path, context: int, threads: int, key: str, states: Path) -> An
     try:
         return xllamacpp.Server(params)
     except RuntimeError as error:
+        with_it = f" with the adapter {adapter.name}" if adapter else ""
+        other = "; is the adapter made for this model?" if adapter else ""
         raise ModelError(
-            f"llama.cpp cannot load {path.name}",
-            hint="`mozi doctor` checks the file and the memory; a smaller context needs less",
+            f"llama.cpp cannot load {path.name}{with_it}",
+            hint=f"`mozi doctor` checks the file and the memory; a smaller context needs less{other}",
         ) from error
 
 

@@ -6,21 +6,36 @@ import hashlib
 import json
 import logging
 import os
+<<<<<<< HEAD
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+=======
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+>>>>>>> export
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, Literal
 
 import torch
 import transformers
 from peft import PeftModel
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
 from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 from transformers.integrations import is_deepspeed_zero3_enabled
 
+from mozi_engine import files
 from mozi_engine.errors import ModelError
 
 Precision = Literal["auto", "float32", "bfloat16", "nf4"]
 
+# What reading weights that are damaged, or no weights, raises.
+_DAMAGE = (OSError, EOFError, RuntimeError, SafetensorError, TypeError, UnpicklingError, ValueError)
+
+_WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")  # the second is PEFT's before 0.5
 _BASE = "base.json"  # beside the adapter's own files: what it was made on
 
 # What goes wrong is raised; what else it tells is not for mozi's users.
@@ -84,10 +99,52 @@ def adapted(model: Any, adapter: Path, *, trainable: bool = False) -> Any:
     told = adapter / _BASE
     if told.is_file() and json.loads(told.read_bytes())["fingerprint"] != fingerprint(model):
         raise ModelError(f"{wrong}, {base(adapter)}", hint=hint)
+    lora(adapter)  # or PEFT would ask the hub for weights that are not there
     try:
         return PeftModel.from_pretrained(model, str(adapter), is_trainable=trainable)
     except (RuntimeError, ValueError, KeyError) as error:
         raise ModelError(wrong, hint=hint) from error
+
+
+def lora(adapter: Path) -> dict[str, Tensor]:
+    """The adapter's weights by PEFT's names, of a safetensors file or a pickle of tensors only.
+
+    Raises ModelError when there is neither, or something else in it.
+    """
+    path = next((each for name in _WEIGHTS if (each := adapter / name).is_file()), None)
+    if path is None:
+        raise ModelError(f"{adapter} holds no weights", hint=f"it should hold {' or '.join(_WEIGHTS)}")
+    return tensors(path)
+
+
+def tensors(path: Path) -> dict[str, Tensor]:
+    """What is in a safetensors file, or in a pickle (.bin) of tensors only. Raises ModelError."""
+    try:
+        if path.suffix == ".bin":
+            return dict(torch.load(path, map_location="cpu", mmap=True, weights_only=True))
+        return dict(load_file(path))
+    except _DAMAGE as error:
+        line = " ".join(str(error).split())[:200]
+        raise ModelError(f"{path} cannot be read: {line}", hint="is it whole? fetch it again") from error
+
+
+@contextmanager
+def kept(out: Path) -> Iterator[Path]:
+    """Where to write: what stands there when nothing was raised is then at `out`, and else nowhere.
+
+    Raises ModelError when something is at `out` already, DataError when the disk refuses.
+    """
+    if out.exists():
+        raise ModelError(f"{out} is there already", hint="name another place")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as folder:
+            yield (part := Path(folder, out.name))
+            part.rename(out)
+    except OSError as error:
+        raise files.unwritable(out, error) from error
+    except SafetensorError as error:
+        raise ModelError(f"{out} cannot be written: {error}", hint="is the disk full?") from error
 
 
 def remember_base(model: Any, adapter: Path) -> None:

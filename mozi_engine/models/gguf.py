@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -37,8 +38,36 @@ def state_bytes(path: Path) -> int:
     return 2 * numbers.get("block_count", 0) * numbers.get("attention.head_count_kv", heads) * (keys + values)
 
 
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a model is built like: `architecture` in llama.cpp's words, "" where the file does not tell."""
+
+    architecture: str
+    layers: int
+    heads: int
+    key_heads: int
+
+
+def shape(path: Path) -> Shape:
+    """How the model is built; 0 for what the file does not tell. Raises ModelError like `context_length`."""
+    told = _told(path)
+    name = told.get("architecture", b"")
+    numbers = {key: value for key, value in told.items() if isinstance(value, int)}
+    heads = numbers.get("attention.head_count", 0)
+    return Shape(
+        name.decode("utf-8", "replace") if isinstance(name, bytes) else "",
+        numbers.get("block_count", 0),
+        heads,
+        numbers.get("attention.head_count_kv", heads),
+    )
+
+
 def _numbers(path: Path) -> dict[str, int]:
-    """The model's own whole numbers, by their keys without the architecture's name."""
+    return {key: value for key, value in _told(path).items() if isinstance(value, int)}
+
+
+def _told(path: Path) -> dict[str, int | bytes]:
+    """The model's own whole numbers and texts, by their keys without the architecture's name."""
     try:
         with path.open("rb") as file:
             if file.read(len(MAGIC)) == MAGIC:
@@ -48,7 +77,7 @@ def _numbers(path: Path) -> dict[str, int]:
     raise ModelError(f"{path} is not a GGUF model", hint="mozi reads GGUF files, as llama.cpp does")
 
 
-def _entries(file: IO[bytes]) -> Iterator[tuple[str, int]]:
+def _entries(file: IO[bytes]) -> Iterator[tuple[str, int | bytes]]:
     """As far as the header is whole; the tokenizer, which comes last, is long and of no interest."""
     with suppress(struct.error, KeyError, ValueError, RecursionError):
         _version, _tensors, count = struct.unpack("<IQQ", file.read(20))
@@ -57,7 +86,7 @@ def _entries(file: IO[bytes]) -> Iterator[tuple[str, int]]:
             if key.startswith("tokenizer."):
                 return
             value = _value(file, _number(file, "I"))
-            if isinstance(value, int):
+            if isinstance(value, int | bytes):
                 yield key.partition(".")[2], value
 
 

@@ -11,11 +11,10 @@ pytest.importorskip("torch")
 pytest.importorskip("transformers")
 pytest.importorskip("peft")
 
-import peft
 import torch
 
 from mozi_engine.errors import ModelError, SettingsError
-from mozi_engine.generation import decoding, engines, loading, template
+from mozi_engine.generation import decoding, engines, template
 from mozi_engine.generation.huggingface import HuggingFace
 from mozi_engine.settings import Settings
 from mozi_engine.types import GenerationSettings, Prefill, Remembering, Turn, Usage
@@ -33,10 +32,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def adapter(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = tmp_path_factory.mktemp("run")
-    base = loading.model(folder, "float32")
-    config = peft.LoraConfig(r=2, target_modules="all-linear", init_lora_weights=False, task_type="CAUSAL_LM")
-    peft.get_peft_model(base, config).save_pretrained(str(run / "adapter"))
-    loading.remember_base(base, run / "adapter")
+    tiny_llama.adapter(folder, run / "adapter")
     return run
 
 

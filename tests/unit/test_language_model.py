@@ -13,18 +13,19 @@ from mozi_cli.evaluate import app
 from mozi_engine.errors import DataError, ModelError
 from mozi_engine.evaluation.language_model import LanguageModel
 from mozi_engine.types import Turn
-from tests.tiny_model import save, save_adapter
+from tests import tiny_llama
 from tests.unit.test_qasper import NOTHING
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save(tmp_path_factory.mktemp("models") / "tiny")
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    return tiny_llama.build(folder, template=None, max_position_embeddings=64, initializer_range=0.02)
 
 
 @pytest.fixture(scope="module")
 def adapter(model: Path) -> Path:
-    return save_adapter(model, model.parent / "adapter")
+    return tiny_llama.adapter(model, model.parent / "adapter")
 
 
 def test_nats_are_those_of_the_models_own_loss(model: Path) -> None:
@@ -134,7 +135,7 @@ def test_what_is_known_before_is_not_counted(model: Path) -> None:
 def test_a_conversation_without_a_template_is_its_turns(model: Path) -> None:
     found = LanguageModel(str(model))
     turns = [Turn("user", "graph"), Turn("assistant", "nodes")]
-    assert found.conversation(turns) == found.tokens("graph\nnodes\n")
+    assert found.conversation(turns) == found.tokens("graph</s>nodes</s>")
 
 
 def test_references_are_told_by_a_torch_model(model: Path, adapter: Path, tmp_path: Path) -> None:
