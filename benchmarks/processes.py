@@ -3,8 +3,8 @@
     python benchmarks/processes.py sft.jsonl WORK
 
 `sft.jsonl` is what `mozi prepare` writes; the model has random weights, made here, so that this runs on two
-cores. Every figure is read from the runs' own files, which stay in WORK. Prints a Markdown table. Needs g++, of which DeepSpeed builds
-what processes on one processor talk by.
+cores. Prints a Markdown table, every figure from the runs' own files, which stay in WORK. Needs g++, of which
+DeepSpeed builds what processes on one processor talk by.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shlex
 import signal
@@ -56,8 +57,15 @@ def job(launch: Launch, arguments: Sequence[str], run: Path) -> str:
     return slurm(launch, arguments, sys.executable, Path.cwd(), run)
 
 
-def follow(launch: Launch, arguments: Sequence[str], run: Path) -> None:
-    """Start the processes and wait for them. Raises ModelError when they fail.
+def elsewhere(launch: Launch) -> bool:
+    """Whether the training is in processes that are still to be started."""
+    from mozi_engine.training.launch import Launcher
+
+    return launch.launcher is not Launcher.none
+
+
+def follow(launch: Launch, arguments: Sequence[str], recipe: SftRecipe, run: Path, *, resume: bool) -> None:
+    """Start the processes and wait for them. Raises ModelError when they fail, RecipeError before they begin.
 
     The first Ctrl-C asks them to save and stop, which the shell is then told by exit code 130; a second one
     ends them.
@@ -65,6 +73,8 @@ def follow(launch: Launch, arguments: Sequence[str], run: Path) -> None:
     from mozi_engine.training import runs
     from mozi_engine.training.launch import command
 
+    _needs_deepspeed(launch, recipe)
+    runs.check(run, recipe, resume=resume)
     runs.forget_stop(run)
     threads = max(1, (os.cpu_count() or 1) // max(launch.gpus, 1))
     environment = {"OMP_NUM_THREADS": str(threads), **os.environ}
@@ -78,6 +88,14 @@ def follow(launch: Launch, arguments: Sequence[str], run: Path) -> None:
         raise typer.Exit(130)
     if code:
         raise ModelError(f"the training ended with exit code {code}", hint="the first error above says why")
+
+
+def _needs_deepspeed(launch: Launch, recipe: SftRecipe) -> None:
+    from mozi_engine.training.launch import Launcher
+
+    wanted = recipe.zero.stage or launch.launcher is Launcher.deepspeed
+    if wanted and not importlib.util.find_spec("deepspeed"):
+        raise ModelError("ZeRO needs deepspeed", hint="pip install 'mozi[train]'")
 
 
 @contextmanager
