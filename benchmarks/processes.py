@@ -25,11 +25,11 @@ from mozi_engine.training import history, recipe
 from mozi_engine.training.recipe import ConversationData, Lora, Optim, SftRecipe, Weights
 from tests import tiny_llama
 
-STEPS, EVERY = 40, 5
+STEPS, EVERY = 20, 5
 SHAPE = {
-    "hidden_size": 256,
-    "intermediate_size": 768,
-    "num_hidden_layers": 6,
+    "hidden_size": 128,
+    "intermediate_size": 384,
+    "num_hidden_layers": 4,
     "num_attention_heads": 8,
     "num_key_value_heads": 4,
     "max_position_embeddings": 1024,
@@ -75,20 +75,20 @@ def main() -> None:
 
 
 def prepared(conversations: Path, work: Path) -> Path:
-    """The recipe's file: a model of a few million random weights, and the conversations in two parts."""
+    """The recipe's file: a model of a million random weights, and the conversations in two parts."""
     base = tiny_llama.build(work / "base", **SHAPE)
     lines = conversations.read_text("utf-8").splitlines(keepends=True)
-    (work / "train.jsonl").write_text("".join(lines[:-16]), "utf-8")
-    (work / "dev.jsonl").write_text("".join(lines[-16:]), "utf-8")
+    (work / "train.jsonl").write_text("".join(lines[:-8]), "utf-8")
+    (work / "dev.jsonl").write_text("".join(lines[-8:]), "utf-8")
     made = SftRecipe(
         base=str(base),
         data=ConversationData([str(work / "train.jsonl")], [str(work / "dev.jsonl")]),
         lora=Lora(rank=16, alpha=16),
         optim=Optim(lr=2e-3, warmup=0.1),
         weights=Weights.float32,
-        length=512,
+        length=256,
         cut=1.0,
-        batch=2,
+        batch=1,
         epochs=20,
         steps=STEPS,
         save_every=EVERY,

@@ -79,14 +79,13 @@ def follow(launch: Launch, arguments: Sequence[str], recipe: SftRecipe, run: Pat
     threads = max(1, (os.cpu_count() or 1) // max(launch.gpus, 1))
     environment = {"OMP_NUM_THREADS": str(threads), **os.environ}
     words = command(launch, arguments, sys.executable)
-    # A session of its own, or the terminal's Ctrl-C would reach the launcher too, which kills its processes.
-    process = subprocess.Popen(words, env=environment, start_new_session=True)
-    with _stopping(process, run):
+    with _started(words, environment, run) as process:
         code = process.wait()
     if runs.asked_to_stop(run):
         runs.forget_stop(run)
-        raise typer.Exit(130)
-    if code:
+        if not (run / "adapter").exists():
+            raise typer.Exit(130)
+    elif code:
         raise ModelError(f"the training ended with exit code {code}", hint="the first error above says why")
 
 
@@ -99,11 +98,17 @@ def _needs_deepspeed(launch: Launch, recipe: SftRecipe) -> None:
 
 
 @contextmanager
-def _stopping(process: subprocess.Popen[bytes], run: Path) -> Iterator[None]:
+def _started(
+    words: Sequence[str], environment: dict[str, str], run: Path
+) -> Iterator[subprocess.Popen[bytes]]:
     from mozi_cli import console
     from mozi_engine.training import runs
 
+    process: subprocess.Popen[bytes] | None = None
+
     def stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  what a handler is given
+        if process is None:
+            raise KeyboardInterrupt
         if not runs.asked_to_stop(run) and runs.ask_to_stop(run):
             console.note("it saves and stops after this step; Ctrl-C again breaks it off")
         else:
@@ -111,9 +116,11 @@ def _stopping(process: subprocess.Popen[bytes], run: Path) -> Iterator[None]:
 
     before = {each: signal.signal(each, stop) for each in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield
+        # In a session of its own, or the terminal's Ctrl-C would reach the launcher, which kills all.
+        process = subprocess.Popen(words, env=environment, start_new_session=True)
+        yield process
     finally:
-        if process.poll() is None:
+        if process and process.poll() is None:
             process.terminate()
         for each, handler in before.items():
             signal.signal(each, handler)

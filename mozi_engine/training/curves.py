@@ -8,10 +8,15 @@ from pathlib import Path
 from transformers.integrations import TensorBoardCallback
 
 
-def tensorboard(run: Path) -> list[TensorBoardCallback]:
-    """What writes the trainer's logs into `run/tensorboard`; nothing where TensorBoard is not installed."""
+def tensorboard(run: Path, step: int = 0) -> list[TensorBoardCallback]:
+    """What writes the trainer's logs into `run/tensorboard`; nothing where TensorBoard is not installed.
+
+    A run that goes on from a step takes back what was logged after it.
+    """
     if not find_spec("tensorboard"):
         return []
     from torch.utils.tensorboard import SummaryWriter
 
-    return [TensorBoardCallback(SummaryWriter(str(run / "tensorboard")))]
+    return [
+        TensorBoardCallback(SummaryWriter(str(run / "tensorboard"), purge_step=step + 1 if step else None))
+    ]

@@ -127,13 +127,13 @@ def train(
     zero.check(recipe.zero, recipe.weights)
     arguments = _arguments(recipe, run, resume=resume)  # meets the other processes, where there are any
     with arguments.main_process_first(local=False):
-        checkpoint = _begin(recipe, run, resume=resume, first=arguments.process_index == 0)
+        checkpoint, step = _begin(recipe, run, resume=resume, first=arguments.process_index == 0)
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
     found = data(recipe, arguments.world_size)
     torch.manual_seed(recipe.seed)
     model = _model(recipe)
-    written = curves.tensorboard(run) if arguments.process_index == 0 else []
+    written = curves.tensorboard(run, step) if arguments.process_index == 0 else []
     trainer = _Checked(
         model=model,
         args=arguments,
@@ -153,8 +153,8 @@ def train(
     return Trained(done, total, run / "adapter", trainer.leave(best_of_all=recipe.best))
 
 
-def _begin(recipe: SftRecipe, run: Path, *, resume: bool, first: bool) -> Path | None:
-    """Take the run's folder, and set it back to the checkpoint from which it goes on.
+def _begin(recipe: SftRecipe, run: Path, *, resume: bool, first: bool) -> tuple[Path | None, int]:
+    """Take the run's folder, and set it back to the checkpoint and the step from which it goes on.
 
     Of several processes only the `first` changes anything, before the others look.
     """
@@ -163,7 +163,7 @@ def _begin(recipe: SftRecipe, run: Path, *, resume: bool, first: bool) -> Path |
     checkpoint, step = runs.last_checkpoint(run) if resume else (None, 0)
     if first:
         runs.rewind(run / "metrics.jsonl", step)
-    return checkpoint
+    return checkpoint, step
 
 
 def _model(recipe: SftRecipe) -> Any:

@@ -103,7 +103,7 @@ def train(recipe: RetrieverRecipe, run: Path, report: Report, *, resume: bool = 
         train_dataset=_dataset(found.train),
         loss=MultipleNegativesRankingLoss(model, scale=recipe.scale),
         evaluator=evaluator,
-        callbacks=[_Heard(run, report), *curves.tensorboard(run)],
+        callbacks=[_Heard(run, report), *curves.tensorboard(run, step)],
     )
     trainer.remove_callback(PrinterCallback)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
