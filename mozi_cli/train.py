@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,7 +16,7 @@ from mozi_engine.errors import ModelError
 
 if TYPE_CHECKING:
     from mozi_engine.training import finetune
-    from mozi_engine.training.launch import Launch
+    from mozi_engine.training.finetune import Trained
     from mozi_engine.training.recipe import RetrieverRecipe, SftRecipe
     from mozi_engine.training.retriever import Data, Evaluated, Step
 
@@ -114,21 +115,18 @@ def sft(
         console.note(launching.told(launch, arguments))
         typer.echo(recipes.written(read), nl=False)
         return
-    _train(read, launch, arguments, out, resume=resume)
-
-
-def _train(recipe: SftRecipe, launch: Launch, arguments: list[str], out: Path, *, resume: bool) -> None:
-    """Train, here or in processes of their own, and say what came of it."""
-    from mozi_engine.training import runs
-    from mozi_engine.training.launch import Launcher
-
-    if launch.launcher is not Launcher.none:
-        _needs("deepspeed") if recipe.zero.stage or launch.launcher is Launcher.deepspeed else None
-        runs.check(out, recipe, resume=resume)
-        launching.follow(launch, arguments, out)
+    if launching.elsewhere(launch):
+        launching.follow(launch, arguments, read, out, resume=resume)
         return
+    from mozi_engine.training import finetune
+
+    _train(finetune.train, read, out, resume=resume)
+
+
+def _train(train: Callable[..., Trained], recipe: SftRecipe, out: Path, *, resume: bool) -> None:
+    """Train in this process, show it, and say what came of it."""
     from mozi_cli import console, steps
-    from mozi_engine.training import finetune as engine
+    from mozi_engine.training import runs
     from mozi_engine.training.launch import speaks, started
 
     warnings.simplefilter("ignore", FutureWarning)  # what libraries tell those who write against them
@@ -138,7 +136,7 @@ def _train(recipe: SftRecipe, launch: Launch, arguments: list[str], out: Path, *
     shown = steps.Shown(str(out))
     try:
         with steps.interruptible() as interrupted:
-            ended = engine.train(
+            ended = train(
                 recipe, out, shown, resume=resume, stopped=lambda: interrupted() or runs.asked_to_stop(out)
             )
     finally:

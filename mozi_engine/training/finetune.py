@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from importlib.util import find_spec
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -19,11 +18,10 @@ import torch
 from peft import LoraConfig, get_peft_model, prepare_model_for_kbit_training
 from torch import Tensor
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
-from transformers.integrations import TensorBoardCallback
 
 from mozi_engine.errors import DataError, RecipeError
 from mozi_engine.generation import loading, template
-from mozi_engine.training import best, conversations, history, runs, zero
+from mozi_engine.training import best, conversations, curves, history, runs, zero
 from mozi_engine.training.best import Kept
 from mozi_engine.training.conversations import Examples, Row
 from mozi_engine.training.recipe import LossOn, SftRecipe, Weights
@@ -129,19 +127,20 @@ def train(
     zero.check(recipe.zero, recipe.weights)
     arguments = _arguments(recipe, run, resume=resume)  # meets the other processes, where there are any
     with arguments.main_process_first(local=False):
-        checkpoint = _begin(recipe, run, resume=resume, first=arguments.process_index == 0)
+        checkpoint, step = _begin(recipe, run, resume=resume, first=arguments.process_index == 0)
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
     found = data(recipe, arguments.world_size)
     torch.manual_seed(recipe.seed)
     model = _model(recipe)
+    written = curves.tensorboard(run, step) if arguments.process_index == 0 else []
     trainer = _Checked(
         model=model,
         args=arguments,
         train_dataset=found.train,
         eval_dataset=found.held_out or None,
         data_collator=conversations.batch,
-        callbacks=[_Watch(found.train, arguments, run, report, stopped), *_tensorboard(arguments, run)],
+        callbacks=[_Watch(found.train, arguments, run, report, stopped), *written],
         run=run,
     )
     trainer.remove_callback(PrinterCallback)
@@ -154,8 +153,8 @@ def train(
     return Trained(done, total, run / "adapter", trainer.leave(best_of_all=recipe.best))
 
 
-def _begin(recipe: SftRecipe, run: Path, *, resume: bool, first: bool) -> Path | None:
-    """Take the run's folder, and set it back to the checkpoint from which it goes on.
+def _begin(recipe: SftRecipe, run: Path, *, resume: bool, first: bool) -> tuple[Path | None, int]:
+    """Take the run's folder, and set it back to the checkpoint and the step from which it goes on.
 
     Of several processes only the `first` changes anything, before the others look.
     """
@@ -164,7 +163,7 @@ def _begin(recipe: SftRecipe, run: Path, *, resume: bool, first: bool) -> Path |
     checkpoint, step = runs.last_checkpoint(run) if resume else (None, 0)
     if first:
         runs.rewind(run / "metrics.jsonl", step)
-    return checkpoint
+    return checkpoint, step
 
 
 def _model(recipe: SftRecipe) -> Any:
@@ -353,15 +352,6 @@ def any_of(told: bool) -> bool:
     answer = torch.tensor(int(told), device=loading.device())
     torch.distributed.all_reduce(answer, torch.distributed.ReduceOp.MAX)
     return bool(answer.item())
-
-
-def _tensorboard(arguments: TrainingArguments, run: Path) -> list[TensorBoardCallback]:
-    """Event files in the run's folder, from the first process, where TensorBoard is installed."""
-    if arguments.process_index or not find_spec("tensorboard"):
-        return []
-    from torch.utils.tensorboard import SummaryWriter
-
-    return [TensorBoardCallback(SummaryWriter(str(run / "tensorboard")))]
 
 
 def _tokens(row: Row) -> int:

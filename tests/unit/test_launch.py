@@ -9,6 +9,7 @@ import pytest
 
 pytest.importorskip("omegaconf")
 
+from mozi_cli import train
 from mozi_engine.errors import DataError, RecipeError, SettingsError
 from mozi_engine.training import zero
 from mozi_engine.training.launch import Launch, Launcher, chosen, command, hosts, slurm, speaks, started
@@ -140,6 +141,20 @@ def test_a_job_that_is_about_to_end_asks_the_training_to_stop(tmp_path: Path) ->
         ["/bin/bash"], input=made, env=environment, capture_output=True, text=True, timeout=60
     )
     assert (ran.returncode, ran.stdout) == (0, "stopped\n")
+
+
+def test_a_job_script_is_printed_and_nothing_is_trained(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("torch")
+    pytest.importorskip("peft")
+    out = tmp_path / "run"
+    train.sft("sft-paper", ["base=here"], out=out, adapter="runs/before", gpus=8, emit="slurm")
+    script = capsys.readouterr().out
+    words = f"-m mozi_cli train sft sft-paper base=here adapter=runs/before --out {out} "
+    assert words in script
+    assert "--nproc-per-node=8" in script
+    assert not out.exists()
 
 
 @pytest.mark.parametrize("stage", [1, 2, 3])

@@ -52,7 +52,7 @@ def recipe(base: Path, tmp_path: Path) -> SftRecipe:
         epochs=10,
         save_every=5,
         evaluate_every=2,
-        keep=1,
+        keep=2,
         threads=1,
     )
 
@@ -104,7 +104,10 @@ def test_tensorboard_finds_the_losses_and_the_learning_rate(recipe: SftRecipe, t
     pytest.importorskip("tensorboard")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    _, events = trained(replace(recipe, steps=4), tmp_path / "run")
+    recipe = replace(recipe, steps=4, save_every=1)
+    _, events = trained(recipe, tmp_path / "run")
+    (tmp_path / "run" / "checkpoints" / "checkpoint-4" / "trainer_state.json").unlink()  # killed as it saved
+    trained(recipe, tmp_path / "run", resume=True)
     read = EventAccumulator(str(tmp_path / "run" / "tensorboard"))
     read.Reload()
     found = {

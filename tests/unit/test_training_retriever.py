@@ -173,7 +173,7 @@ def recipe(tiny: Path, tmp_path: Path, papers: list[QasperPaper]):  # type: igno
 
 
 def test_training_measures_saves_exports_and_resumes(recipe, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    from mozi_engine.training import retriever
+    from mozi_engine.training import history, retriever
     from mozi_engine.training.retriever import Evaluated, Step
 
     assert not any("metric" in pair.question for pair in retriever.data(recipe).train)
@@ -183,8 +183,13 @@ def test_training_measures_saves_exports_and_resumes(recipe, tmp_path: Path) -> 
     assert steps[-1].done == steps[-1].total
     assert all(step.loss is not None and np.isfinite(step.loss) for step in steps)
     assert [event.epoch for event in heard if isinstance(event, Evaluated)][:2] == [0, 1]
-    lines = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
-    assert all("recall_at_5" in json.loads(line) for line in lines)
+    told = history.read(tmp_path / "run")
+    losses, recall = told.measured("loss"), told.measured("recall_at_5")
+    assert (told.kind, told.step, told.total) == ("retriever", steps[-1].done, steps[-1].total)
+    assert losses
+    assert recall
+    assert losses.steps == tuple(step.done for step in steps)
+    assert len(recall.steps) == 1 + recipe.epochs
 
     agreed = retriever.export_best(model, tmp_path / "encoder", retriever.data(recipe).held_out)
     assert agreed.questions == 1
