@@ -6,14 +6,9 @@ import hashlib
 import json
 import logging
 import os
-<<<<<<< HEAD
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
-=======
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
->>>>>>> export
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any, Literal
