@@ -3,7 +3,7 @@
     python benchmarks/screen.py [PAPER]
 
 The first two are measured in a pseudo-terminal, from outside; the others inside a running app without one.
-A key has arrived when a terminal's emulator (pyte) shows it in the question; what else is drawn meanwhile does
+A key has arrived when an emulated terminal (pyte) shows it in the question; what else is drawn meanwhile does
 not count. Needs the default model on the disk and a machine that does nothing else; keeps nothing.
 """
 
