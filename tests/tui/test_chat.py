@@ -6,9 +6,14 @@ from pathlib import Path
 
 import pytest
 
+import mozi_cli.tui
+from mozi_cli.tui.app import ChatApp
 from mozi_cli.tui.exchange_view import Sources
+from mozi_cli.tui.start import Start
 from mozi_engine.errors import ModelError
 from mozi_engine.sessions.store import Exchange, Store
+from mozi_engine.settings import Settings
+from mozi_engine.types import GenerationSettings
 from tests.tui.chat import AUTHORS, HOW_MANY, Model, ask, chatting, put, shown
 from tests.tui.host import until
 
@@ -266,3 +271,24 @@ async def test_a_citation_can_be_clicked_in_the_answer_and_below_it(example_read
             await pilot.click(place, offset=(lines.index("[1]") + 1, 0))
             await pilot.pause()
             assert app.chat.page.page == 2
+
+
+class Light(ChatApp):
+    """As it is at the first paint."""
+
+    CSS_PATH = Path(mozi_cli.tui.__file__).parent / "mozi.tcss"
+
+    async def _set_out(self) -> None:
+        pass
+
+
+async def test_keys_pressed_before_every_pane_is_there_do_no_harm() -> None:
+    app = Light(Start(Settings(), GenerationSettings()))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("f2", "shift+tab", "tab", "ctrl+o", "ctrl+l", *"why", "enter")
+        await until(pilot, lambda: app.chat.transcript.views)
+        assert app.chat.transcript.views[0].question == "why"
+        assert app.mode == "paper"
+        await pilot.resize_terminal(120, 40)
+        await pilot.pause()
+        assert "answered as soon as the paper is read" in shown(app)
