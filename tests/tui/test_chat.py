@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
 
 import mozi_cli.tui
 from mozi_cli.tui.app import ChatApp
+from mozi_cli.tui.desk import Desk
+from mozi_cli.tui.errands import Post
 from mozi_cli.tui.exchange_view import Sources
 from mozi_cli.tui.start import Start
 from mozi_engine.errors import ModelError
@@ -271,6 +274,25 @@ async def test_a_citation_can_be_clicked_in_the_answer_and_below_it(example_read
             await pilot.click(place, offset=(lines.index("[1]") + 1, 0))
             await pilot.pause()
             assert app.chat.page.page == 2
+
+
+async def test_a_question_is_kept_before_the_engine_is_there() -> None:
+    there = threading.Event()
+
+    def desk(post: Post, start: Start) -> Desk:
+        there.wait(60)
+        return Desk(post, start.settings, start.decoding, lambda _: Model([]))
+
+    app = ChatApp(
+        Start(Settings(engine="remote", base_url="http://127.0.0.1:9/v1"), GenerationSettings()), desk
+    )
+    async with app.run_test() as pilot:
+        await put(app, pilot, HOW_MANY)
+        await until(pilot, lambda: app.store)
+        assert [each.question for each in held()] == [HOW_MANY]
+        there.set()
+        await until(pilot, lambda: app.chat.status.state("model").stage == "ready")
+        assert [each.question for each in held()] == [HOW_MANY]
 
 
 class Light(ChatApp):
