@@ -233,7 +233,8 @@ class ChatScreen(Screen[None]):
         from mozi_engine import states
 
         papers, read = self._store.papers(), states.papers(self._chat.model)
-        screen = LibraryScreen(papers, read, sessions=self.action_sessions, models=self.action_models)
+        key = keys.written("open", self._chat.start.settings.keys)
+        screen = LibraryScreen(papers, read, self.action_sessions, self.action_models, key)
         self.app.push_screen(screen, self._open)
 
     def _open(self, reference: str | None) -> None:

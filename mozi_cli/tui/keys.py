@@ -108,6 +108,11 @@ def shown(keys: str) -> str:
     return " ".join("+".join(format_key(part) for part in key.split("+")) for key in keys.split(","))
 
 
+def written(name: str, chosen: Sequence[tuple[str, str]]) -> str:
+    """The keys of this action as a sentence names them, with the person's settings: "Ctrl+O"."""
+    return shown(keymap(chosen).get(name, NAMED[name].keys)).title()
+
+
 @contextmanager
 def _in_line(name: str) -> Iterator[None]:
     """Let an error about this action's keys say where they are set."""

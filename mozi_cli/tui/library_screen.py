@@ -32,7 +32,7 @@ class LibraryScreen(Screen[str | None]):
     """Dismissed with a reference to a paper, or None to leave.
 
     `read` holds the ids of the papers that the model remembers; `sessions` and `models` show what they are
-    called after, on top of this.
+    called after, on top of this; `key` is the one that opens another paper.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -49,21 +49,22 @@ class LibraryScreen(Screen[str | None]):
         read: Container[str] = (),
         sessions: Callable[[], None] | None = None,
         models: Callable[[], None] | None = None,
+        key: str = "Ctrl+O",
     ) -> None:
         super().__init__()
         now = datetime.now().astimezone()
         self._papers = papers
         self._rows = [paper_row(entry, now, read) for entry in papers]
-        self._sessions, self._models = sessions, models
+        self._sessions, self._models, self._key = sessions, models, key
 
     def compose(self) -> ComposeResult:
         """The papers, or what to do first."""
         yield Static("mozi · library", classes="heading")
         if self._rows:
-            yield Filtered(self._rows, nothing="no paper like that; Ctrl+O opens another")
+            yield Filtered(self._rows, nothing=f"no paper like that; {self._key} opens another")
         else:
             with Vertical(classes="welcome"):
-                yield Static(EMPTY.format(key="Ctrl+O"))
+                yield Static(EMPTY.format(key=self._key))
         yield Footer(show_command_palette=False)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:

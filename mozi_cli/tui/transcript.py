@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
+from textual.widget import Widget
 from textual.widgets import Static
 
 from mozi_cli.tui.exchange_view import ExchangeView
 
 _SHOWN = 8  # exchanges that are drawn at first, and each time someone scrolls further back
 _NEAR = 2  # rows from the top where older exchanges are fetched
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """What stands at the top of the view: so many of a widget's rows are above it."""
+
+    widget: Widget
+    above: int
+    height: int
+    width: int
 
 
 class Transcript(VerticalScroll, can_focus=True):
@@ -24,6 +36,7 @@ class Transcript(VerticalScroll, can_focus=True):
         self._older: list[ExchangeView] = []
         self._views: list[ExchangeView] = []
         self._fetching = False
+        self._place: _Place | None = None  # None: at the end
 
     def compose(self) -> ComposeResult:
         """What to do first, until there is a conversation."""
@@ -81,9 +94,36 @@ class Transcript(VerticalScroll, can_focus=True):
     def watch_scroll_y(self, old: float, new: float) -> None:
         """Fetch older exchanges when the first that is drawn comes into view."""
         super().watch_scroll_y(old, new)
+        self._remember()
         if new < old and new <= _NEAR and self._older and not self._fetching:
             self._fetching = True
             self.call_after_refresh(self._fetch)
+
+    def watch_virtual_size(self) -> None:
+        """Know how high everything is, as long as the width stays."""
+        self._remember()
+
+    def on_resize(self) -> None:
+        """What stood at the top stays there, broken into other lines."""
+        if (place := self._place) and place.width != self.size.width:
+            self._place = None
+            self.call_after_refresh(self._return, place)
+
+    def _return(self, place: _Place) -> None:
+        if not place.widget.is_attached:
+            return
+        region = place.widget.region
+        above = round(place.above * region.height / max(place.height, 1))
+        self._place = _Place(place.widget, above, region.height, self.size.width)
+        self.scroll_to(y=self.scroll_y + region.y + above - self.content_region.y, animate=False)
+
+    def _remember(self) -> None:
+        if self._place and self._place.width != self.size.width:
+            return  # until `on_resize`
+        self._place = None
+        if self.scroll_y < self.max_scroll_y - 1:
+            widget, above = _innermost(self, int(self.scroll_y))
+            self._place = _Place(widget, above, widget.virtual_region.height, self.size.width)
 
     async def _fetch(self) -> None:
         older, self._older = self._older[-_SHOWN:], self._older[:-_SHOWN]
@@ -97,3 +137,12 @@ class Transcript(VerticalScroll, can_focus=True):
         """Let what was in view stay where it was, now that there is more above it."""
         self.scroll_to(y=first.virtual_region.y - at, animate=False)
         self._fetching = False
+
+
+def _innermost(widget: Widget, row: int) -> tuple[Widget, int]:
+    """The widget within that is drawn in this row, and the row's number in it."""
+    for child in widget.children:
+        region = child.virtual_region
+        if child.display and region.y <= row < region.bottom:
+            return _innermost(child, row - region.y)
+    return widget, row

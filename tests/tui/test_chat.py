@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
 
+import mozi_cli.tui
+from mozi_cli.tui.app import ChatApp
+from mozi_cli.tui.desk import Desk
+from mozi_cli.tui.errands import Post
 from mozi_cli.tui.exchange_view import Sources
+from mozi_cli.tui.start import Start
 from mozi_engine.errors import ModelError
 from mozi_engine.sessions.store import Exchange, Store
+from mozi_engine.settings import Settings
+from mozi_engine.types import GenerationSettings
 from tests.tui.chat import AUTHORS, HOW_MANY, Model, ask, chatting, put, shown
 from tests.tui.host import until
 
@@ -266,3 +274,43 @@ async def test_a_citation_can_be_clicked_in_the_answer_and_below_it(example_read
             await pilot.click(place, offset=(lines.index("[1]") + 1, 0))
             await pilot.pause()
             assert app.chat.page.page == 2
+
+
+async def test_a_question_is_kept_before_the_engine_is_there() -> None:
+    there = threading.Event()
+
+    def desk(post: Post, start: Start) -> Desk:
+        there.wait(60)
+        return Desk(post, start.settings, start.decoding, lambda _: Model([]))
+
+    app = ChatApp(
+        Start(Settings(engine="remote", base_url="http://127.0.0.1:9/v1"), GenerationSettings()), desk
+    )
+    async with app.run_test() as pilot:
+        await put(app, pilot, HOW_MANY)
+        await until(pilot, lambda: app.store)
+        assert [each.question for each in held()] == [HOW_MANY]
+        there.set()
+        await until(pilot, lambda: app.chat.status.state("model").stage == "ready")
+        assert [each.question for each in held()] == [HOW_MANY]
+
+
+class Light(ChatApp):
+    """As it is at the first paint."""
+
+    CSS_PATH = Path(mozi_cli.tui.__file__).parent / "mozi.tcss"
+
+    async def _set_out(self) -> None:
+        pass
+
+
+async def test_keys_pressed_before_every_pane_is_there_do_no_harm() -> None:
+    app = Light(Start(Settings(), GenerationSettings()))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("f2", "shift+tab", "tab", "ctrl+o", "ctrl+l", *"why", "enter")
+        await until(pilot, lambda: app.chat.transcript.views)
+        assert app.chat.transcript.views[0].question == "why"
+        assert app.mode == "paper"
+        await pilot.resize_terminal(120, 40)
+        await pilot.pause()
+        assert "answered as soon as the paper is read" in shown(app)

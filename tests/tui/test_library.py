@@ -10,6 +10,8 @@ from mozi_cli.tui.library_screen import LibraryScreen
 from mozi_cli.tui.open_screen import OpenScreen
 from mozi_cli.tui.rows import paper_row, when
 from mozi_engine.sessions.store import LibraryEntry, PaperRef
+from mozi_engine.settings import Settings
+from tests.tui.chat import Model, chatting, shown
 from tests.tui.host import SIZES, Host, entry, listed, screen_text, type_in, until
 
 pytestmark = pytest.mark.anyio
@@ -97,6 +99,14 @@ async def test_an_empty_library_says_what_to_do_first(size: tuple[int, int]) -> 
         await type_in(pilot, "1805.02262")
         await pilot.press("enter")
         await until(pilot, lambda: app.left == ["1805.02262"])
+
+
+async def test_an_empty_library_names_the_key_that_was_chosen() -> None:
+    settings = Settings(engine="remote", base_url="http://127.0.0.1:9/v1", keys=(("open", "f7"),))
+    async with chatting(Model([]), settings=settings) as (app, pilot):
+        await until(pilot, lambda: "Press F7 and give" in shown(app))
+        await pilot.press("f7")
+        await until(pilot, lambda: isinstance(app.screen, OpenScreen))
 
 
 async def test_opening_another_may_be_called_off() -> None:
