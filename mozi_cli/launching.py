@@ -36,7 +36,7 @@ def chosen(launcher: str | None, gpus: int | None, hostfile: Path | None, recipe
     """How the training starts; here, if a launcher started this process. Raises what does not go together."""
     from mozi_engine.training import launch, zero
 
-    zero.check(recipe.zero, recipe.weights)
+    zero.check(recipe.zero)
     if launch.started(os.environ):
         return launch.Launch(launch.Launcher.none)
     named = launch.Launcher(launcher) if launcher else None

@@ -126,7 +126,7 @@ def sft(
 def _train(train: Callable[..., Trained], recipe: SftRecipe, out: Path, *, resume: bool) -> None:
     """Train in this process, show it, and say what came of it."""
     from mozi_cli import console, steps
-    from mozi_engine.training import runs
+    from mozi_engine.training import history, runs
     from mozi_engine.training.launch import speaks, started
 
     warnings.simplefilter("ignore", FutureWarning)  # what libraries tell those who write against them
@@ -142,7 +142,7 @@ def _train(train: Callable[..., Trained], recipe: SftRecipe, out: Path, *, resum
     finally:
         shown.close()
     if speaks(os.environ):
-        console.note(steps.ended(ended))
+        console.note(steps.ended(ended, history.read(out).before))
     if ended.adapter is None and not launched:
         raise typer.Exit(130)
 

@@ -124,7 +124,7 @@ def train(
     unbroken one would have made. Processes that torchrun started share each step: so many times the batch.
     Raises DataError, ModelError, RecipeError.
     """
-    zero.check(recipe.zero, recipe.weights)
+    zero.check(recipe.zero)
     arguments = _arguments(recipe, run, resume=resume)  # meets the other processes, where there are any
     with arguments.main_process_first(local=False):
         checkpoint, step = _begin(recipe, run, resume=resume, first=arguments.process_index == 0)

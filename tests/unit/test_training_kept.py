@@ -133,6 +133,8 @@ def test_how_a_training_ended_is_said() -> None:
     assert steps.ended(Trained(40, 40, adapter)) == "written: runs/x/adapter"
     assert "step 20 of 40: held-out loss 1.500" in steps.ended(Trained(40, 40, adapter, Kept(20, 1.5)))
     assert "the last step" in steps.ended(Trained(40, 40, adapter, Kept(40, 1.5)))
+    assert steps.ended(Trained(40, 40, adapter, Kept(40, 1.5)), 2.5).endswith("before training 2.500")
+    assert "nothing held out was learned" in steps.ended(Trained(40, 40, adapter, Kept(40, 1.5)), 1.4)
 
 
 ASKED_ONE = """
