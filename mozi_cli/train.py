@@ -76,6 +76,8 @@ def retriever(
 Examples:
   mozi train sft sft-paper-small base=~/models/qwen 'data.train=[sft.jsonl]' --dry-run
   mozi train sft my.yaml optim.lr=2e-4 lora.rank=16 --out runs/paper
+  mozi train sft sft-paper --gpus 8 --out runs/paper
+  mozi train sft sft-paper --gpus 8 --out runs/paper --emit slurm > job.sh
   mozi chat paper.pdf --adapter runs/paper
 """
 )
