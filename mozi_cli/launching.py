@@ -19,7 +19,7 @@ from mozi_engine.errors import ModelError
 
 if TYPE_CHECKING:
     from mozi_engine.training.launch import Launch
-    from mozi_engine.training.recipe import SftRecipe
+    from mozi_engine.training.recipe import CausalRecipe
 
 GpusOption = Annotated[
     int | None, typer.Option(min=1, help="Processes on each host, one a GPU; without GPUs, on its processor.")
@@ -31,7 +31,7 @@ LauncherOption = Annotated[
 EmitOption = Annotated[Literal["slurm"] | None, typer.Option(help="Print a job script instead of training.")]
 
 
-def chosen(launcher: str | None, gpus: int | None, hostfile: Path | None, recipe: SftRecipe) -> Launch:
+def chosen(launcher: str | None, gpus: int | None, hostfile: Path | None, recipe: CausalRecipe) -> Launch:
     """How the training starts; here, if a launcher started this process. Raises what does not go together."""
     from mozi_engine.training import launch, zero
 
