@@ -16,8 +16,8 @@ from mozi_engine.errors import ModelError
 
 if TYPE_CHECKING:
     from mozi_engine.training import finetune
-    from mozi_engine.training.finetune import Trained
-    from mozi_engine.training.recipe import RetrieverRecipe, SftRecipe
+    from mozi_engine.training.causal import Trained
+    from mozi_engine.training.recipe import CausalRecipe, RetrieverRecipe, SftRecipe
     from mozi_engine.training.retriever import Data, Evaluated, Step
 
 app = typer.Typer(
@@ -125,7 +125,7 @@ def sft(
     _train(finetune.train, read, out, resume=resume)
 
 
-def _train(train: Callable[..., Trained], recipe: SftRecipe, out: Path, *, resume: bool) -> None:
+def _train(train: Callable[..., Trained], recipe: CausalRecipe, out: Path, *, resume: bool) -> None:
     """Train in this process, show it, and say what came of it."""
     from mozi_cli import console, steps
     from mozi_engine.training import history, runs

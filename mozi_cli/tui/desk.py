@@ -18,7 +18,7 @@ from mozi_cli.tui import messages, threads
 from mozi_cli.tui.asking import Asking
 from mozi_cli.tui.coming import Coming
 from mozi_engine.answering import Answerer
-from mozi_engine.dialogue import Dialogue
+from mozi_engine.dialogue import Dialogue, brief
 from mozi_engine.errors import MoziError, PasswordError
 from mozi_engine.generation import engines
 from mozi_engine.indexing import Indexed, index
@@ -172,6 +172,7 @@ class Desk:
                 self._encoder.encode,
                 self._settings.passages,
                 self._decoding,
+                opening=indexed.opening,
             )
         )
 
@@ -202,7 +203,10 @@ class Desk:
             indexed, dialogue, model = self._indexed, self._dialogue, self._model.arrived
             if not (indexed and dialogue and model) or indexed.stage != "dense" or dialogue.background:
                 return
-            reading = taken_up(indexed.paper, model, self._settings.states_gigabytes)
+            limit = self._settings.states_gigabytes
+            reading = taken_up(indexed.paper, model, limit)
+            if not (reading and reading.complete):
+                brief(indexed, model, limit)
             if reading:
                 report = self._reporter(dialogue, reading, indexed.paper.pages)
                 report(reading.reached)

@@ -21,7 +21,7 @@ from sentence_transformers.sentence_transformer.losses import MultipleNegativesR
 from sentence_transformers.sentence_transformer.training_args import SentenceTransformerTrainingArguments
 from transformers import PrinterCallback, TrainerCallback
 
-from mozi_engine.datasets import evidence
+from mozi_engine.datasets import qasper
 from mozi_engine.datasets.qasper import QasperPaper
 from mozi_engine.errors import DataError, RecipeError
 from mozi_engine.evaluation import official
@@ -68,9 +68,9 @@ class Data:
 
 def data(recipe: RetrieverRecipe) -> Data:
     """The recipe's data. Raises DataError when nothing is left to train on."""
-    held_out = evidence.papers(recipe.data.evaluate) if recipe.data.evaluate else []
+    held_out = qasper.papers(recipe.data.evaluate) if recipe.data.evaluate else []
     known = {paper.id for paper in held_out}
-    papers = [paper for paper in evidence.papers(recipe.data.train) if paper.id not in known]
+    papers = [paper for paper in qasper.papers(recipe.data.train) if paper.id not in known]
     found = pairs(papers, recipe.positives, recipe.negatives, recipe.seed)
     if not found:
         raise DataError(
