@@ -43,6 +43,10 @@ WAYS = {
     "two processes, ZeRO-3, all offloaded": (*TWO, "zero.stage=3", "zero.offload=all"),
     "two processes, ZeRO-2, DeepSpeed's launcher": ("--gpus", "2", "--launcher", "deepspeed", "zero.stage=2"),
 }
+QUANTISED = {
+    "two processes, nf4, ZeRO-2": (*TWO, "weights=nf4", "zero.stage=2"),
+    "two processes, nf4, ZeRO-3": (*TWO, "weights=nf4", "zero.stage=3"),
+}
 
 
 class Row(NamedTuple):
@@ -101,11 +105,13 @@ def prepared(conversations: Path, work: Path) -> Path:
 
 def rows(written: Path, work: Path, chance: random.Random) -> Iterator[Row]:
     """Every way against one process that accumulates twice; what was killed against what was not."""
-    one = work / "one process, two batches a step"
+    one, four_bits = work / "one process, two batches a step", work / "one process, nf4, two batches a step"
     train(written, one, ("accumulate=2",))
-    for what, words in WAYS.items():
-        seconds = train(written, work / what, words)
-        yield compared(work / what, one, seconds)
+    train(written, four_bits, ("accumulate=2", "weights=nf4"))
+    for other, ways in ((one, WAYS), (four_bits, QUANTISED)):
+        for what, words in ways.items():
+            seconds = train(written, work / what, words)
+            yield compared(work / what, other, seconds)
     killed = {one.name: ("accumulate=2",), "two processes, ZeRO-2": WAYS["two processes, ZeRO-2"]}
     for what, words in killed.items():
         step = chance.randint(EVERY + 1, STEPS - 1)

@@ -20,7 +20,7 @@ from mozi_engine.errors import ModelError
 
 if TYPE_CHECKING:
     from mozi_engine.training.launch import Launch
-    from mozi_engine.training.recipe import SftRecipe
+    from mozi_engine.training.recipe import CausalRecipe
 
 GpusOption = Annotated[
     int | None, typer.Option(min=1, help="Processes on each host, one a GPU; without GPUs, on its processor.")
@@ -32,11 +32,11 @@ LauncherOption = Annotated[
 EmitOption = Annotated[Literal["slurm"] | None, typer.Option(help="Print a job script instead of training.")]
 
 
-def chosen(launcher: str | None, gpus: int | None, hostfile: Path | None, recipe: SftRecipe) -> Launch:
+def chosen(launcher: str | None, gpus: int | None, hostfile: Path | None, recipe: CausalRecipe) -> Launch:
     """How the training starts; here, if a launcher started this process. Raises what does not go together."""
     from mozi_engine.training import launch, zero
 
-    zero.check(recipe.zero, recipe.weights)
+    zero.check(recipe.zero)
     if launch.started(os.environ):
         return launch.Launch(launch.Launcher.none)
     named = launch.Launcher(launcher) if launcher else None
@@ -64,7 +64,9 @@ def elsewhere(launch: Launch) -> bool:
     return launch.launcher is not Launcher.none
 
 
-def follow(launch: Launch, arguments: Sequence[str], recipe: SftRecipe, run: Path, *, resume: bool) -> None:
+def follow(
+    launch: Launch, arguments: Sequence[str], recipe: CausalRecipe, run: Path, *, resume: bool
+) -> None:
     """Start the processes and wait for them. Raises ModelError when they fail, RecipeError before they begin.
 
     The first Ctrl-C asks them to save and stop, which the shell is then told by exit code 130; a second one
@@ -89,7 +91,7 @@ def follow(launch: Launch, arguments: Sequence[str], recipe: SftRecipe, run: Pat
         raise ModelError(f"the training ended with exit code {code}", hint="the first error above says why")
 
 
-def _needs_deepspeed(launch: Launch, recipe: SftRecipe) -> None:
+def _needs_deepspeed(launch: Launch, recipe: CausalRecipe) -> None:
     from mozi_engine.training.launch import Launcher
 
     wanted = recipe.zero.stage or launch.launcher is Launcher.deepspeed

@@ -25,14 +25,14 @@ _NO_END = 10_000  # columns: in a pipe, what is long stays whole
 Name = Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder, or its name in runs/.")]
 Places = Annotated[
     list[Path] | None,
-    typer.Argument(metavar="[RUN|FOLDER]...", help="Runs, or folders of runs; runs/ if none."),
+    typer.Argument(metavar="RUN|FOLDER", help="Runs, or folders of runs; runs/ if none."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="JSON, for programs.")]
 
 
 @app.command("list", epilog="Example: mozi runs list ~/experiments --json")
 def list_runs(places: Places = None, json: Json = False) -> None:
-    """Show every run: its kind, its base, how far it is, its last and its best loss."""
+    """Show every run: how far it is, and its losses."""
     found = sorted(_found(places), key=lambda run: run.changed, reverse=True)
     if json:
         _print_json([_record(run) for run in found])
@@ -94,7 +94,7 @@ def plot(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Draw into a file: .svg, .png, .pdf.")] = None,
 ) -> None:
-    """Draw the loss of runs over their steps, here or into a picture file."""
+    """Draw what runs measured, here or into a file."""
     _needs("matplotlib", "plotext")
     from rich.console import Console
 

@@ -18,7 +18,7 @@ from rich.text import Text
 
 from mozi_cli.progress import EVERY
 from mozi_engine.files import size
-from mozi_engine.training.finetune import Evaluated, Step, Trained
+from mozi_engine.training.causal import Evaluated, Step, Trained
 
 
 class Shown:
@@ -87,16 +87,19 @@ def evaluated(event: Evaluated) -> str:
     return f"held out, after step {event.step}: loss {event.loss:.3f}, {perplexity}"
 
 
-def ended(training: Trained) -> str:
-    """How a training ended, and what there is to do."""
+def ended(training: Trained, before: float | None = None) -> str:
+    """How a training ended, and what there is to do; `before` is the held-out loss that it began with."""
     if training.adapter is None:
         return f"stopped after step {training.done} of {training.total}; the same with --resume goes on"
-    told = f"written: {training.adapter}"
-    kept = training.kept
+    told, kept = f"written: {training.adapter}", training.kept
     if kept is None or kept.held_out_loss is None:
         return told
     which = "the last step" if kept.step == training.done else f"step {kept.step} of {training.done}"
-    return f"{told}, of {which}: held-out loss {kept.held_out_loss:.3f}"
+    told += f", of {which}: held-out loss {kept.held_out_loss:.3f}"
+    if before is None:
+        return told
+    worse = "" if kept.held_out_loss < before else "; nothing held out was learned"
+    return f"{told}, before training {before:.3f}{worse}"
 
 
 def _left(seconds: float) -> str:

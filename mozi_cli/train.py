@@ -16,8 +16,8 @@ from mozi_engine.errors import ModelError
 
 if TYPE_CHECKING:
     from mozi_engine.training import finetune
-    from mozi_engine.training.finetune import Trained
-    from mozi_engine.training.recipe import RetrieverRecipe, SftRecipe
+    from mozi_engine.training.causal import Trained
+    from mozi_engine.training.recipe import CausalRecipe, RetrieverRecipe, SftRecipe
     from mozi_engine.training.retriever import Data, Evaluated, Step
 
 app = typer.Typer(
@@ -76,6 +76,8 @@ def retriever(
 Examples:
   mozi train sft sft-paper-small base=~/models/qwen 'data.train=[sft.jsonl]' --dry-run
   mozi train sft my.yaml optim.lr=2e-4 lora.rank=16 --out runs/paper
+  mozi train sft sft-paper --gpus 8 --out runs/paper
+  mozi train sft sft-paper --gpus 8 --out runs/paper --emit slurm > job.sh
   mozi chat paper.pdf --adapter runs/paper
 """
 )
@@ -123,10 +125,10 @@ def sft(
     _train(finetune.train, read, out, resume=resume)
 
 
-def _train(train: Callable[..., Trained], recipe: SftRecipe, out: Path, *, resume: bool) -> None:
+def _train(train: Callable[..., Trained], recipe: CausalRecipe, out: Path, *, resume: bool) -> None:
     """Train in this process, show it, and say what came of it."""
     from mozi_cli import console, steps
-    from mozi_engine.training import runs
+    from mozi_engine.training import history, runs
     from mozi_engine.training.launch import speaks, started
 
     warnings.simplefilter("ignore", FutureWarning)  # what libraries tell those who write against them
@@ -142,7 +144,7 @@ def _train(train: Callable[..., Trained], recipe: SftRecipe, out: Path, *, resum
     finally:
         shown.close()
     if speaks(os.environ):
-        console.note(steps.ended(ended))
+        console.note(steps.ended(ended, history.read(out).before))
     if ended.adapter is None and not launched:
         raise typer.Exit(130)
 

@@ -50,7 +50,8 @@ def model(name: str | Path, precision: Precision = "auto") -> Any:
     "nf4" is QLoRA's: 4-bit weights, doubly quantised, computing in bfloat16. Raises ModelError.
     """
     options: dict[str, Any] = {"dtype": precision, "local_files_only": True, "device_map": device()}
-    if is_deepspeed_zero3_enabled():
+    divided = is_deepspeed_zero3_enabled()
+    if divided:
         del options["device_map"]  # each process loads its share, where DeepSpeed wants it
     if precision == "nf4":
         options["dtype"] = "bfloat16"
@@ -59,6 +60,7 @@ def model(name: str | Path, precision: Precision = "auto") -> Any:
             bnb_4bit_quant_type="nf4",
             bnb_4bit_use_double_quant=True,
             bnb_4bit_compute_dtype=torch.bfloat16,
+            bnb_4bit_quant_storage=torch.bfloat16 if divided else torch.uint8,  # ZeRO-3 divides floats only
         )
     try:
         return AutoModelForCausalLM.from_pretrained(str(name), **options)

@@ -77,6 +77,11 @@ class Run:
                 return Best(name, *choose(after, key=lambda pair: pair[1]))
         return None
 
+    @property
+    def before(self) -> float | None:
+        """The held-out loss before the first step, where it was measured."""
+        return next((value for step, value in _pairs(self.measured("held_out_loss")) if step == 0), None)
+
     def value(self, key: str) -> str:
         """What the recipe says of the key; "" where it says nothing."""
         return dict(self.recipe).get(key, "")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from mozi_engine.errors import RecipeError
-from mozi_engine.training.recipe import Offload, Weights, Zero
+from mozi_engine.training.recipe import Offload, Zero
 
 
-def check(zero: Zero, weights: Weights) -> None:
+def check(zero: Zero) -> None:
     """Raise RecipeError for a choice that cannot be followed."""
     if zero.stage not in range(4):
         raise RecipeError(f"zero.stage={zero.stage} is no stage of ZeRO", hint="zero.stage is 0, 1, 2 or 3")
@@ -17,12 +17,6 @@ def check(zero: Zero, weights: Weights) -> None:
     if zero.offload is Offload.all and zero.stage != 3:
         raise RecipeError(
             "only ZeRO's stage 3 offloads weights", hint="zero.stage=3 or zero.offload=optimizer"
-        )
-    if zero.stage == 3 and weights is Weights.nf4:
-        # PEFT has them divided when their 4 bits are stored as bfloat16; mozi has no machine to test that on.
-        raise RecipeError(
-            "zero.stage=3 would divide the base's weights, and does not know how to divide nf4's",
-            hint="zero.stage=2 (nf4 weights are small enough for each GPU) or weights=bfloat16",
         )
 
 

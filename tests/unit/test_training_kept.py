@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -18,7 +19,7 @@ pytest.importorskip("omegaconf")
 from mozi_cli import steps
 from mozi_engine.training import best, history
 from mozi_engine.training.best import Kept
-from mozi_engine.training.finetune import Evaluated, Step, Trained
+from mozi_engine.training.causal import Evaluated, Step, Trained
 from mozi_engine.training.recipe import ConversationData, Lora, Optim, SftRecipe, Weights, written
 from tests import tiny_llama
 from tests.command import mozi
@@ -133,6 +134,8 @@ def test_how_a_training_ended_is_said() -> None:
     assert steps.ended(Trained(40, 40, adapter)) == "written: runs/x/adapter"
     assert "step 20 of 40: held-out loss 1.500" in steps.ended(Trained(40, 40, adapter, Kept(20, 1.5)))
     assert "the last step" in steps.ended(Trained(40, 40, adapter, Kept(40, 1.5)))
+    assert steps.ended(Trained(40, 40, adapter, Kept(40, 1.5)), 2.5).endswith("before training 2.500")
+    assert "nothing held out was learned" in steps.ended(Trained(40, 40, adapter, Kept(40, 1.5)), 1.4)
 
 
 ASKED_ONE = """
@@ -159,6 +162,9 @@ def test_processes_stop_together_when_one_is_asked_to(recipe: SftRecipe, tmp_pat
     assert history.read(tmp_path / "run").checkpoints == (3,)
 
 
+@pytest.mark.skipif(
+    not shutil.which("g++"), reason="DeepSpeed builds what processes on one processor talk by"
+)
 def test_two_processes_with_zero_2_are_one_that_accumulates_twice(recipe: SftRecipe, tmp_path: Path) -> None:
     pytest.importorskip("deepspeed")
     recipe = replace(recipe, steps=6, epochs=20)
