@@ -106,9 +106,8 @@ def compare(options: argparse.Namespace, base: Path) -> None:
             found[side].append(Trained(**json.loads(ran.stdout.splitlines()[-1])))
             print(f"round {number + 1}, {side}: {found[side][-1]}", flush=True)
     print("\nMedians (and each round):\n")
-    print(
-        "| | tokens/s | tokens a CPU second | peak memory | loss, first and last step |\n|---|---|---|---|---|"
-    )
+    print("| | tokens/s | tokens a CPU second | peak memory | loss, first and last step |")
+    print("|---|---|---|---|---|")
     for side, rounds in found.items():
         by_clock = medians([each.tokens_per_second for each in rounds])
         by_processor = medians([each.tokens_per_cpu_second for each in rounds])
