@@ -74,8 +74,8 @@ Written by `benchmarks/support_adapter.py` from the run's own files; {processor(
 {told}
 
 {flagged} dialogues were flagged by the crisis rules and set apart; {train} train, {test} are held out.
-{len(losses)} steps; the loss a learned token goes from {losses[0]:.3f} in the first to {losses[-1]:.3f} in the
-last. On what is held out it is {held_out[0]:.3f} before and {held_out[-1]:.3f} after.
+{len(losses)} steps; the loss a learned token goes from {losses[0]:.3f} in the first to {losses[-1]:.3f}
+in the last. On what is held out it is {held_out[0]:.3f} before and {held_out[-1]:.3f} after.
 
 | | {" | ".join(score["name"] for score in tables[-1]["scores"])} |
 |---|{"---|" * len(tables[-1]["scores"])}
@@ -94,9 +94,8 @@ def _row(table: dict[str, Any]) -> str:
 
 
 def _score(score: dict[str, Any]) -> str:
-    low, high = score.get("low"), score.get("high")
-    interval = f" ({low:.2f} to {high:.2f})" if low is not None else ""
-    return f"{score['value']:.2f}{interval}"
+    low, high = score["interval"] or (score["value"],) * 2
+    return f"{score['value']:.2f} ({low:.2f} to {high:.2f})"
 
 
 if __name__ == "__main__":
