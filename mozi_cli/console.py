@@ -85,6 +85,11 @@ def note(message: str) -> None:
     stderr.print(Text(message, style="dim"), soft_wrap=True)
 
 
+def warning(message: str) -> None:
+    """Say what the person should know before going on."""
+    stderr.print(Text(f"! {message}", style="bold yellow"), soft_wrap=True)
+
+
 def not_kept(refusals: Sequence[DataError]) -> None:
     """Say that an exchange is on the screen only, if the disk refused it."""
     for error in refusals:

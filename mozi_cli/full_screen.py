@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import threading
@@ -14,6 +15,7 @@ from mozi_cli.tui.start import Start
 
 def run(start: Start) -> None:
     """Show it until the person leaves; what the model has read is kept."""
+    gc.disable()  # until the first paint: what is imported and mounted for it is no garbage
     asked = graphics.asked()
     from mozi_cli.tui.app import ChatApp  # meanwhile
 

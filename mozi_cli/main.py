@@ -10,11 +10,13 @@ from typing import Annotated, Literal
 
 import typer
 
-from mozi_cli import adapters, doctor, evaluate, models, prepare, sessions, train
+from mozi_cli import doctor
+from mozi_cli.rooms import Rooms
 from mozi_engine.errors import MoziError, SettingsError
 
 app = typer.Typer(
     name="mozi",
+    cls=Rooms,
     help="Ask a paper. Answers with exact citations, on your own machine.",
     epilog='Start with: mozi chat --paper paper.pdf --ask "What data do they use?"',
     no_args_is_help=True,
@@ -191,12 +193,6 @@ def evidence(
 
 
 app.command(epilog="Example: mozi doctor --network")(doctor.doctor)
-app.add_typer(models.app, name="models")
-app.add_typer(sessions.app, name="sessions")
-app.add_typer(evaluate.app, name="eval")
-app.add_typer(train.app, name="train")
-app.add_typer(prepare.app, name="prepare")
-app.add_typer(adapters.app, name="export")
 
 
 def main() -> None:

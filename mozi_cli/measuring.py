@@ -172,8 +172,8 @@ def papers_of(data: Path) -> list[QasperPaper]:
     """The papers of a QASPER file; broken records are named."""
     papers = []
     for item in dataset.read(data):
-        if isinstance(item, dataset.Skipped):
-            console.note(f"skipped {item.paper} {item.question}: {item.reason}")
-        else:
+        if isinstance(item, QasperPaper):
             papers.append(item)
+        else:
+            console.note(f"skipped {item}")
     return papers

@@ -1,4 +1,4 @@
-"""A training, shown on stderr while it goes on: one line that changes, or a line now and then in a log."""
+"""A training, shown on stderr while it goes on: a panel on a terminal, a line now and then elsewhere."""
 
 from __future__ import annotations
 
@@ -9,38 +9,68 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
+from rich.panel import Panel
+from rich.progress_bar import ProgressBar
+from rich.table import Table
 from rich.text import Text
 
 from mozi_cli.progress import EVERY
 from mozi_engine.files import size
-from mozi_engine.training.finetune import Evaluated, Step
+from mozi_engine.training.finetune import Evaluated, Step, Trained
 
 
 class Shown:
-    """Where a training reports to."""
+    """Where a training reports to; `title` stands above its panel."""
 
-    def __init__(self, console: Console | None = None) -> None:
+    def __init__(self, title: str, console: Console | None = None) -> None:
         self._console = console or Console(stderr=True, highlight=False, markup=False)
-        self._live = Live(console=self._console, auto_refresh=False, transient=True)
-        self._said = -math.inf
+        self._live = Live(console=self._console, auto_refresh=False)
+        self._title, self._said = title, -math.inf
+        self._measured: list[Evaluated] = []
 
     def __call__(self, event: Step | Evaluated) -> None:
         """Show what the training says."""
         if isinstance(event, Evaluated):
+            self._measured.append(event)
             self._console.print(evaluated(event))
         elif self._console.is_terminal:
             if not self._live.is_started:
                 self._live.start()
-            self._live.update(Text(step(event)), refresh=True)
+            self._live.update(panel(self._title, event, self._measured), refresh=True)
         elif time.monotonic() - self._said >= EVERY or event.done == event.total:
             self._said = time.monotonic()
             self._console.print(step(event), soft_wrap=True)
 
     def close(self) -> None:
-        """Leave the terminal as it was."""
+        """Leave the terminal as it was, under the last of the panel."""
         self._live.stop()
+
+
+def panel(title: str, event: Step, measured: list[Evaluated]) -> Panel:
+    """How far it is, and what was measured last."""
+    rows = [
+        ("loss", f"{event.loss:.3f}", "held out", _held_out(measured)),
+        ("learning rate", f"{event.lr:.1e}", "speed", f"{event.tokens_per_second:.0f} tokens/s"),
+        ("time left", _left(event.seconds_left), "memory", size(event.bytes)),
+    ]
+    figures = Table.grid(padding=(0, 2, 0, 0))
+    for number in range(4):
+        figures.add_column(style="" if number % 2 else "dim", no_wrap=True)
+    for row in rows:
+        figures.add_row(*row)
+    done = Table.grid(padding=(0, 1, 0, 0), expand=True)
+    done.add_row(Text(f"step {event.done} of {event.total}"), ProgressBar(event.total, event.done))
+    return Panel(Group(done, figures), title=Text(title), title_align="left", border_style="dim")
+
+
+def _held_out(measured: list[Evaluated]) -> str:
+    if not measured:
+        return "-"
+    best = min(measured, key=lambda event: event.loss)
+    last = f"{measured[-1].loss:.3f}"
+    return last if best is measured[-1] else f"{last} (best {best.loss:.3f}, step {best.step})"
 
 
 def step(event: Step) -> str:
@@ -55,6 +85,18 @@ def evaluated(event: Evaluated) -> str:
     """A measurement in words, as loss and as perplexity."""
     perplexity = f"perplexity {math.exp(min(event.loss, 700)):.2f}"
     return f"held out, after step {event.step}: loss {event.loss:.3f}, {perplexity}"
+
+
+def ended(training: Trained) -> str:
+    """How a training ended, and what there is to do."""
+    if training.adapter is None:
+        return f"stopped after step {training.done} of {training.total}; the same with --resume goes on"
+    told = f"written: {training.adapter}"
+    kept = training.kept
+    if kept is None or kept.held_out_loss is None:
+        return told
+    which = "the last step" if kept.step == training.done else f"step {kept.step} of {training.done}"
+    return f"{told}, of {which}: held-out loss {kept.held_out_loss:.3f}"
 
 
 def _left(seconds: float) -> str:

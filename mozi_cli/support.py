@@ -7,6 +7,7 @@ import sys
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack
 
+import typer
 from rich.text import Text
 
 from mozi_cli import console, keeping, opening, wording
@@ -36,8 +37,12 @@ def run(
     dialogue on the terminal is kept at all.
     """
     said = [check(message) for message in said]
-    companion, session = _companion(paper, settings, decoding, password)
     in_person = not said and sys.stdin.isatty()
+    if settings.elsewhere:
+        console.warning(wording.leaves(settings.elsewhere))
+        if in_person:
+            typer.confirm("Go on?", abort=True, err=True)
+    companion, session = _companion(paper, settings, decoding, password)
     console.note(introduction(settings.locale))
     if in_person:
         console.note("Ctrl-C stops a reply, Ctrl-D leaves.")

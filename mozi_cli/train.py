@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mozi_cli import launching
 from mozi_engine.errors import ModelError
 
 if TYPE_CHECKING:
     from mozi_engine.training import finetune
+    from mozi_engine.training.finetune import Trained
     from mozi_engine.training.recipe import RetrieverRecipe, SftRecipe
     from mozi_engine.training.retriever import Data, Evaluated, Step
 
@@ -81,37 +86,70 @@ def sft(
     adapter: Annotated[str | None, typer.Option(help="A run, whose adapter is trained on.")] = None,
     resume: ResumeOption = False,
     dry_run: DryRunOption = False,
+    gpus: launching.GpusOption = None,
+    hostfile: launching.HostfileOption = None,
+    launcher: launching.LauncherOption = None,
+    emit: launching.EmitOption = None,
 ) -> None:
     """Fine-tune a language model on conversations (LoRA); OUT/adapter is what `mozi chat --adapter` takes.
 
     Ctrl-C ends the step, saves and stops; --resume goes on as if nothing had been.
     """
     _needs("torch", "transformers", "peft", "accelerate", "omegaconf")
-    from mozi_cli import console, steps
-    from mozi_engine.training import finetune as engine
+    from mozi_cli import console
     from mozi_engine.training import recipe as recipes
 
     earlier = [f"adapter={adapter}"] if adapter else []
-    read = recipes.load(recipes.find(recipe), recipes.SftRecipe, [*(changes or ()), *earlier])
+    given = [*(changes or ()), *earlier]
+    read = recipes.load(recipes.find(recipe), recipes.SftRecipe, given)
+    launch = launching.chosen(launcher, gpus, hostfile, read)
+    arguments = ["train", "sft", recipe, *given, "--out", str(out)]
+    if emit:
+        typer.echo(launching.job(launch, arguments, out), nl=False)
+        return
+    arguments += ["--resume"] if resume else []
     if dry_run:
-        console.note(_sft_plan(read, engine.data(read)))
+        from mozi_engine.training import finetune
+
+        console.note(_sft_plan(read, finetune.data(read, launch.processes), launch.processes))
+        console.note(launching.told(launch, arguments))
         typer.echo(recipes.written(read), nl=False)
         return
-    shown = steps.Shown()
+    if launching.elsewhere(launch):
+        launching.follow(launch, arguments, read, out, resume=resume)
+        return
+    from mozi_engine.training import finetune
+
+    _train(finetune.train, read, out, resume=resume)
+
+
+def _train(train: Callable[..., Trained], recipe: SftRecipe, out: Path, *, resume: bool) -> None:
+    """Train in this process, show it, and say what came of it."""
+    from mozi_cli import console, steps
+    from mozi_engine.training import runs
+    from mozi_engine.training.launch import speaks, started
+
+    warnings.simplefilter("ignore", FutureWarning)  # what libraries tell those who write against them
+    launched = started(os.environ)
+    if not launched:
+        runs.forget_stop(out)
+    shown = steps.Shown(str(out))
     try:
-        with steps.interruptible() as stopped:
-            ended = engine.train(read, out, shown, resume=resume, stopped=stopped)
+        with steps.interruptible() as interrupted:
+            ended = train(
+                recipe, out, shown, resume=resume, stopped=lambda: interrupted() or runs.asked_to_stop(out)
+            )
     finally:
         shown.close()
-    if ended.adapter is None:
-        console.note(f"stopped after step {ended.done} of {ended.total}; the same with --resume goes on")
+    if speaks(os.environ):
+        console.note(steps.ended(ended))
+    if ended.adapter is None and not launched:
         raise typer.Exit(130)
-    console.note(f"written: {ended.adapter}")
 
 
-def _sft_plan(recipe: SftRecipe, data: finetune.Data) -> str:
+def _sft_plan(recipe: SftRecipe, data: finetune.Data, processes: int) -> str:
     rows = len(data.train)
-    each = recipe.batch * recipe.accumulate
+    each = recipe.batch * recipe.accumulate * processes
     return (
         f"{len(data.examples.items)} conversations ({data.examples.cut} cut, {data.examples.lost} left out), "
         f"{data.examples.targets} tokens learned an epoch; {rows} rows, {data.tokens} tokens, "

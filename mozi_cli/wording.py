@@ -91,6 +91,11 @@ def left_out(titles: Sequence[str]) -> str:
     return f"longer than the context; known from passages only: {', '.join(titles)}"
 
 
+def leaves(host: str) -> str:
+    """That the companion's model is another machine's."""
+    return f"The model runs on {host}: what you write here leaves this machine, and is no longer private."
+
+
 def read_so_far(background: BackgroundReading, pages: int) -> str:
     """How far the model is, while answers still come from passages."""
     if background.failure:

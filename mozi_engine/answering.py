@@ -19,6 +19,7 @@ from mozi_engine.types import (
     GenerationSettings,
     Generator,
     Paper,
+    Passage,
     Prefill,
     Retriever,
     Timings,
@@ -86,8 +87,8 @@ class Answerer:
     """Answers questions about one paper.
 
     `encode` embeds texts for citations; without it they are aligned by their words alone. Answers come
-    from the whole paper where there is a `beginning`, which the generator has read; else from `passages`.
-    `abridged` says that the beginning leaves out a part of the paper.
+    from the whole paper where there is a `beginning`, which the generator has read; else from its `opening`
+    and as many `passages`. `abridged` says that the beginning leaves out a part of the paper.
     """
 
     paper: Paper
@@ -98,6 +99,7 @@ class Answerer:
     settings: GenerationSettings
     beginning: tuple[Turn, Turn] | None = None
     abridged: bool = False
+    opening: tuple[Passage, ...] = ()
 
     def answer(self, question: str, history: Sequence[Turn] = ()) -> EventStream[Event, None, None]:
         """Events as they happen, Done last. Closing the iterator stops the generation.
@@ -136,7 +138,8 @@ class Answerer:
         if self.beginning:
             beyond = evidence if self.abridged else ()
             return prompts.render_whole(self.beginning, question, _recent(history), beyond)
-        return prompts.render(self.paper.title, evidence, question, query if query != question else "")
+        standalone = query if query != question else ""
+        return prompts.render(self.paper.title, evidence, question, standalone, self.opening)
 
     def _generate(
         self, prompt: Sequence[Turn], timings: Timings, started: float
@@ -157,10 +160,14 @@ class Answerer:
         return text.strip(), timings
 
     def _checked(self, text: str, query: str, evidence: tuple[Evidence, ...]) -> Answer:
-        """Align the answer; one from the whole paper also with passages that only the answer leads to."""
-        candidates = evidence
+        """Align the answer, also with what was read besides the evidence.
+
+        Of the whole paper, that is what the answer itself leads to.
+        """
         if self.beginning:
             candidates = _joined(evidence, self.retriever.search(f"{query} {text}", self.passages))
+        else:
+            candidates = _joined(evidence, [Evidence(passage, 0.0, 0) for passage in self.opening])
         doubtful = select.doubtful(evidence)
         verdict, claims = _verdict(text, cite(text, query, candidates, self.encode), doubtful=doubtful)
         cited = {citation.evidence for citation in claims.citations}

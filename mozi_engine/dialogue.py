@@ -8,9 +8,12 @@ from collections.abc import Generator as EventStream
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import replace
 
+from mozi_engine import prompts
 from mozi_engine.answering import Answerer, Done, Event
+from mozi_engine.generation import engines
 from mozi_engine.indexing import Indexed
 from mozi_engine.reading import BackgroundReading, Reading
+from mozi_engine.types import Generator as Model
 from mozi_engine.types import Prefill, Turn
 
 
@@ -22,6 +25,14 @@ def informed(answerer: Answerer, reading: Reading | None) -> Answerer:
     return answerer
 
 
+def brief(indexed: Indexed, model: Model, gigabytes: float) -> None:
+    """Have the model know the paper's opening, with which all prompts from its passages begin.
+
+    Seconds, the first time; `gigabytes` is what the states on the disk may take. Raises ModelError.
+    """
+    engines.brief(model, prompts.render_opening(indexed.paper.title, indexed.opening), gigabytes)
+
+
 class Dialogue:
     """Questions about one paper to one model, one at a time; between them the model reads the paper."""
 
@@ -31,7 +42,9 @@ class Dialogue:
 
     def improve(self, indexed: Indexed) -> None:
         """Search better from the next question on."""
-        self.answerer = replace(self.answerer, paper=indexed.paper, retriever=indexed.retriever)
+        self.answerer = replace(
+            self.answerer, paper=indexed.paper, retriever=indexed.retriever, opening=indexed.opening
+        )
 
     def read_on(self, reading: Reading, report: Callable[[Prefill], object] | None = None) -> None:
         """Let the model read the paper between questions; `report` is called in a thread."""

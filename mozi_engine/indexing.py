@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mozi_engine.paper.opening import LayoutProgress, LayoutRead, TextRead, read
-from mozi_engine.paper.passages import split
+from mozi_engine.paper.passages import opening, split
 from mozi_engine.retrieval.bm25 import Bm25
 from mozi_engine.retrieval.dense import Dense, Encoder, embedding
 from mozi_engine.retrieval.hybrid import Hybrid
@@ -26,6 +26,11 @@ class Indexed:
     passages: tuple[Passage, ...]
     retriever: Retriever
     stage: str
+
+    @property
+    def opening(self) -> tuple[Passage, ...]:
+        """What every prompt from passages begins with: the abstract's."""
+        return opening(self.passages)
 
 
 def index(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from mozi_engine.types import Evidence, Turn
+from mozi_engine.types import Evidence, Passage, Turn
 
 # A 1.5-billion-parameter model follows few, plain instructions.
 PAPER = (
@@ -50,22 +50,35 @@ def language(text: str) -> str:
     return ""
 
 
-def render(title: str, evidence: Sequence[Evidence], question: str, standalone: str = "") -> tuple[Turn, ...]:
-    """The prompt that answers `question` from the evidence, best passage first.
+def render_opening(title: str, opening: Sequence[Passage] = ()) -> tuple[Turn, Turn]:
+    """What every prompt from a paper's passages begins with: the instructions, its title, its abstract."""
+    parts = [f"Paper: {title}"] if title else []
+    return Turn("system", PAPER), Turn("user", "\n\n".join([*parts, *map(_passage, opening)]))
+
+
+def render(
+    title: str,
+    evidence: Sequence[Evidence],
+    question: str,
+    standalone: str = "",
+    opening: Sequence[Passage] = (),
+) -> tuple[Turn, ...]:
+    """The prompt that answers `question` from the paper's opening and the evidence, best passage first.
 
     `standalone` is the question as it was searched, where that differs.
     """
-    parts = [f"Paper: {title}"] if title else []
-    parts += [_passage(item) for item in evidence]
+    system, begun = render_opening(title, opening)
+    parts = [begun.text] if begun.text else []
+    parts += [_passage(item.passage) for item in evidence if item.passage not in opening]
     parts.append(f"Question: {question}" + (f" ({standalone})" if standalone else ""))
     if name := language(question):
         parts.append(f"Answer in {name}.")
-    return Turn("system", PAPER), Turn("user", "\n\n".join(parts))
+    return system, Turn("user", "\n\n".join(parts))
 
 
-def _passage(item: Evidence) -> str:
-    section = item.passage.section
-    return f'Passage from "{section}":\n{item.passage.text}' if section else f"Passage:\n{item.passage.text}"
+def _passage(passage: Passage) -> str:
+    where = f' from "{passage.section}"' if passage.section else ""
+    return f"Passage{where}:\n{passage.text}"
 
 
 def render_paper(title: str, text: str) -> tuple[Turn, Turn]:
@@ -83,7 +96,7 @@ def render_whole(
     """
     system, user = paper
     asked = [_asked(turn) for turn in (*history, Turn("user", question))]
-    asked[-1] = Turn("user", "\n\n".join([*map(_passage, beyond), asked[-1].text]))
+    asked[-1] = Turn("user", "\n\n".join([*(_passage(item.passage) for item in beyond), asked[-1].text]))
     return system, Turn("user", f"{user.text}\n\n{asked[0].text}"), *asked[1:]
 
 

@@ -125,7 +125,7 @@ class Reading:
 
     def __init__(self, paper: Paper, model: Remembering, limit: int) -> None:
         """`limit` is how many bytes the states on the disk may take."""
-        self._model, self._limit = model, limit
+        self._model, self._limit, self._paper = model, limit, paper.id
         self.beginning = beginning(paper, model.context - RESERVED, model.count_tokens)
         self._name = states.key(model.identity, *(turn.text for turn in self.beginning.turns))
         self.reached = Prefill(0, 1, 0)
@@ -177,7 +177,13 @@ class Reading:
     def keep(self) -> None:
         """Remember on the disk what was read so far."""
         if self.reached.done > self._kept and states.keep(
-            self._name, self._model.save, self.reached.done, self.reached.total, self._limit
+            self._name,
+            self._model.save,
+            self.reached.done,
+            self.reached.total,
+            self._limit,
+            paper=self._paper,
+            model=self._model.name,
         ):
             self._kept = self.reached.done
 

@@ -9,8 +9,10 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from mozi_engine.errors import SettingsError
 from mozi_engine.files import config_dir
@@ -43,6 +45,18 @@ class Settings:
     locale: str = ""  # whose helplines are named: a country (CN) or en-GB, zh_TW; "": as the environment says
     theme: str = "mozi-dark"  # the colours of the full screen
     keys: tuple[tuple[str, str], ...] = ()  # action, its keys: of the table [keys], in the file only
+
+    @property
+    def elsewhere(self) -> str:
+        """The host that prompts are sent to, if that is another machine; "" where they stay on this one."""
+        if self.engine != "remote":
+            return ""
+        host = urlsplit(self.base_url).hostname or ""
+        try:
+            here = (address := ip_address(host)).is_loopback or address.is_unspecified
+        except ValueError:
+            here = host == "localhost" or host.endswith(".localhost")
+        return "" if here else host
 
 
 _KINDS = {field.name: type(field.default) for field in fields(Settings) if field.name != "keys"}

@@ -24,12 +24,17 @@ _ABANDONED = 3600  # seconds after which a half-written state has no writer any 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """A paper as far as a model has read it: `tokens` of `total`."""
+    """A text as far as a model has read it: `tokens` of `total`.
+
+    `paper` is the id of the paper whose text it is, and `model` the model's name; "" where it is no paper's.
+    """
 
     sha256: str
     bytes: int
     tokens: int
     total: int
+    paper: str = ""
+    model: str = ""
 
 
 def folder() -> Path:
@@ -59,18 +64,32 @@ def find(name: str) -> State | None:
     return state
 
 
-def keep(name: str, write: Callable[[str], None], tokens: int, total: int, limit: int) -> bool:
+def papers(model: str) -> frozenset[str]:
+    """The ids of the papers that the model of this name has read to their end, by the records alone."""
+    return frozenset(filter(None, (_read_by(model, path) for path in folder().glob("*.json"))))
+
+
+def keep(
+    name: str,
+    write: Callable[[str], None],
+    tokens: int,
+    total: int,
+    limit: int,
+    *,
+    paper: str = "",
+    model: str = "",
+) -> bool:
     """Have `write(file name)` put a state into the folder, and keep it, if need be in place of older ones.
 
-    `limit` is what all states may take together, in bytes. False when it could not be kept (a full disk,
-    say): a state can always be made again.
+    `limit` is what all states may take together, in bytes; `paper` and `model` are as in State. False when it
+    could not be kept (a full disk, say): a state can always be made again.
     """
     part = f".{name}.{os.getpid()}.part"
     path = folder() / part
     try:
         write(part)
         path.chmod(0o600)
-        state = State(sha256(path), path.stat().st_size, tokens, total)
+        state = State(sha256(path), path.stat().st_size, tokens, total, paper, model)
         if state.bytes > limit:
             return False
         _record(name).unlink(missing_ok=True)
@@ -109,6 +128,15 @@ def remove(name: str) -> None:
 def file(name: str) -> Path:
     """Where the engine's bytes of that state lie."""
     return folder() / f"{name}.state"
+
+
+def _read_by(model: str, record: Path) -> str:
+    """The paper that the model has read to its end, by this record; "" for another's, or a damaged one."""
+    try:
+        state = State(**json.loads(record.read_bytes()))
+        return state.paper if state.model == model and state.tokens >= state.total else ""
+    except (OSError, ValueError, TypeError):
+        return ""
 
 
 def _record(name: str) -> Path:

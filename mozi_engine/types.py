@@ -13,6 +13,8 @@ Kind = Literal["text", "heading", "caption", "table", "equation", "list", "footn
 Role = Literal["system", "user", "assistant"]
 Verdict = Literal["answered", "partial", "not_in_paper"]
 
+ABSTRACTS = ("abstract", "summary", "摘要")  # titles of the section that is one, in small letters
+
 
 @dataclass(frozen=True, slots=True)
 class Box:
@@ -94,7 +96,7 @@ class Paper:
     @property
     def abstract(self) -> str:
         """The abstract's text, or "" where none was found."""
-        found = (s for s in self.sections if s.title.casefold() in ("abstract", "summary", "摘要"))
+        found = (s for s in self.sections if s.title.casefold() in ABSTRACTS)
         return "\n".join(p.text for s in found for p in s.paragraphs)
 
 
@@ -281,4 +283,24 @@ class Remembering(Generator, Protocol):
 
     def restore(self, name: str, beginning: Sequence[Turn]) -> None:
         """Take up `states/name`, written after reading `beginning` or a part of it. Raises ModelError."""
+        ...
+
+
+@runtime_checkable
+class Briefed(Generator, Protocol):
+    """A generator that also keeps, beside a paper, what prompts from single passages begin with."""
+
+    identity: str
+    states: Path
+
+    def brief(self, opening: Sequence[Turn]) -> Prefill:
+        """Read the opening of prompts to come; its state is that of the next two. Raises ModelError."""
+        ...
+
+    def save_brief(self, name: str) -> None:
+        """Write the state after `brief` to `states/name`. Raises ModelError."""
+        ...
+
+    def restore_brief(self, name: str) -> None:
+        """Take up `states/name`, written after `brief`. Raises ModelError."""
         ...

@@ -15,7 +15,7 @@ from typing import Any
 class OpenAIServer:
     """Answers with `replies` in turn, then always with `status` and `body`; remembers what it was sent.
 
-    `hung_up` is set when a client has left before its reply was whole.
+    It lists no models, as some servers do not, unless `status` is another than 200. `hung_up` is set when a client has left before its reply was whole.
     """
 
     def __init__(self) -> None:
@@ -94,6 +94,11 @@ def _handler(server: OpenAIServer) -> type[BaseHTTPRequestHandler]:
                     self.wfile.write(event)
             except ConnectionError:
                 server.hung_up.set()
+
+        def do_GET(self) -> None:
+            self.send_response(404 if server.status == 200 else server.status)
+            self.end_headers()
+            self.wfile.write(server.body)
 
         def log_message(self, *_: object) -> None:
             pass

@@ -13,20 +13,21 @@ from itertools import count
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
-from textual.app import App
 from textual.binding import BindingType
 from textual.message import Message
 from textual.screen import Screen
 
 from mozi_cli import wording
 from mozi_cli.tui import keys, theme, threads
+from mozi_cli.tui.answers import Answers
 from mozi_cli.tui.bindings import bind
 from mozi_cli.tui.chat_screen import ChatScreen
 from mozi_cli.tui.exchange_view import ExchangeView
 from mozi_cli.tui.graphics import Graphics
 from mozi_cli.tui.line import Line
 from mozi_cli.tui.start import Start
-from mozi_engine.errors import MoziError
+from mozi_cli.tui.waiting import Waiting
+from mozi_engine.errors import DataError, MoziError
 
 if TYPE_CHECKING:
     from textual.command import Provider
@@ -50,7 +51,7 @@ def _commands() -> type[Provider]:
     return ActionCommands
 
 
-class ChatApp(App[None]):
+class ChatApp(Answers):
     """Owns the session: what is open, what is asked, and whose turn it is. Threads do the work."""
 
     TITLE = "mozi"
@@ -75,10 +76,10 @@ class ChatApp(App[None]):
         super().__init__()
         self.start = start
         self.chat = ChatScreen(graphics)
-        self.mode: Mode = start.mode
+        self.mode: Mode = "paper" if start.settings.elsewhere else start.mode
         self.model = start.settings.model
-        self.desk: Desk | None = None  # these three are there a moment after the first paint
-        self.store: Store | None = None
+        self.desk: Desk | None = None  # there a second after the first paint
+        self.store: Store | None = None  # these two a moment after it
         self.session: Session | None = None
         self._make_desk = make_desk
         for colours in theme.THEMES:
@@ -86,9 +87,11 @@ class ChatApp(App[None]):
         self.theme = theme.check(start.settings.theme, self.available_themes)
         self.set_keymap(keys.keymap(start.settings.keys))
         self._introduction = ""
+        self._agreed = False  # to tell a companion on another machine
         self._searchable = False
         self._numbers = count(1)
-        self._line = Line(self._lacks, self._put)
+        self.line = Line(self._lacks, self._put)
+        self._waiting = Waiting(self._refused)
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """The colours that only mozi has, for themes that do not know them."""
@@ -99,10 +102,17 @@ class ChatApp(App[None]):
         return self.chat
 
     def on_mount(self) -> None:
-        """Paint first; the engine is imported after that."""
-        self.call_after_refresh(threads.start, self._set_out, self._told)
+        """Paint first; what is left is brought after that, and the engine last."""
+        self.call_after_refresh(self._set_out)
 
-    def _set_out(self) -> None:
+    async def _set_out(self) -> None:
+        await self.chat.furnish()
+        gc.freeze()
+        gc.enable()
+        self.set_mode(self.start.mode)
+        threads.start(self._prepare, self._told)
+
+    def _prepare(self) -> None:
         from mozi_cli.tui import errands
 
         errands.prepare(self.post_message, self.start, self._make_desk or errands.desk)
@@ -136,9 +146,22 @@ class ChatApp(App[None]):
             self.desk.load(name)
 
     def set_mode(self, mode: Mode) -> None:
-        """Whom the next question goes to."""
+        """Whom the next question goes to. Before a companion on another machine, the person is asked."""
+        host = self.start.settings.elsewhere
+        if mode == "support" and host and not self._agreed:
+            self._ask_whether_to_leave(host)
+            return
         self.mode = mode
-        self.chat.set_mode(mode, self._introduction)
+        self.chat.set_mode(mode, "\n".join(filter(None, (self._introduction, host and wording.leaves(host)))))
+
+    def _ask_whether_to_leave(self, host: str) -> None:
+        from mozi_cli.tui.confirm import ConfirmScreen
+
+        def answered(agreed: bool | None) -> None:
+            self._agreed = bool(agreed)
+            self.set_mode("support" if agreed else "paper")
+
+        self.push_screen(ConfirmScreen(wording.leaves(host), "Go on"), answered)
 
     @property
     def title_of_paper(self) -> str:
@@ -159,8 +182,9 @@ class ChatApp(App[None]):
             self.desk.open(reference, password)
 
     async def _turn_to(self, session: Session, views: Iterable[ExchangeView] = ()) -> None:
+        for left in self.line.clear():
+            self._waiting.end(left)
         self.session = session
-        self._line.clear()
         views = list(views)
         self.chat.turn_to(views[-1] if views else None)
         await self.chat.transcript.show(views)
@@ -171,25 +195,28 @@ class ChatApp(App[None]):
         """Put a question in the line; it is answered when it can be."""
         view = ExchangeView(next(self._numbers), question, self.mode)
         await self.chat.transcript.add(view)
-        self._line.add(view)
+        if self.session:
+            self._waiting.keep(view, self.session)
+        self.line.add(view)
         self.refresh_bindings()
 
     async def stop(self) -> None:
         """Stop the answer under way; if there is none, take the last question out of the line."""
-        if self._line.answering and self.desk:
+        if self.line.answering and self.desk:
             self.desk.stop()
-            self._line.answering.tell(wording.STOPPING)
-        elif view := self._line.take_back():
+            self.line.answering.tell(wording.STOPPING)
+        elif view := self.line.take_back():
+            self._waiting.take_back(view)
             self.chat.question.give_back(view.question)
             await self.chat.transcript.take_back(view)
 
     @property
     def busy(self) -> bool:
         """Whether there is something to stop."""
-        return self._line.busy
+        return self.line.busy
 
     def _lacks(self, view: ExchangeView) -> str:
-        if self.session is None or (view.mode == "paper" and not self._searchable):
+        if self.desk is None or (view.mode == "paper" and not self._searchable):
             return wording.WAITING_FOR_PAPER if view.mode == "paper" else wording.WAITING_FOR_MODEL
         return ""
 
@@ -203,25 +230,28 @@ class ChatApp(App[None]):
         self.session = session = replace(self.session, mode=view.mode, model=self.model)
         self.chat.turn_to(view)
         view.tell(wording.SEARCHING if view.mode == "paper" else wording.LISTENING)
-        asking = Asking(view.number, view.question, session, self.store, self.post_message)
+        exchange = self._waiting.begin(view)
+        asking = Asking(view.number, view.question, session, self.store, self.post_message, exchange)
         self.desk.ask(asking, history)
 
     def _go_on(self) -> None:
-        self._line.move()
-        self.refresh_bindings()
-
-    def _ended(self, event: messages.Heard) -> None:
-        self._line.ended(event.number)
+        self.line.move()
         self.refresh_bindings()
 
     # What threads tell of the desk, the paper and the model
 
-    def on_desk_ready(self, event: messages.DeskReady) -> None:
-        """The engine is there: begin with what was asked for."""
-        self.desk, self.store, self.session = event.desk, event.store, event.session
-        self._introduction = event.introduction
+    def on_store_ready(self, event: messages.StoreReady) -> None:
+        """Keep what was asked before, and all that comes."""
+        self.store, self.session = event.store, event.session
         if event.note:
             self._told(event.note)
+        self._waiting.open(event.store)
+        for view in self.line.waiting:
+            self._waiting.keep(view, event.session)
+
+    def on_desk_ready(self, event: messages.DeskReady) -> None:
+        """The engine is there: begin with what was asked for."""
+        self.desk, self._introduction = event.desk, event.introduction
         self.set_mode(self.mode)
         self.use_model(self.model)
         start = self.start
@@ -261,6 +291,7 @@ class ChatApp(App[None]):
             self.errand(errands.noticed, self.store, event.known)
         if self.session:
             self.session = replace(self.session, paper=event.known)
+            self._waiting.update(self.session)
         self._searchable = True
         self.chat.page.show(event.paper, event.file, event.password)
         gc.freeze()  # the paper's many words live long: walking them again and again would halt the screen
@@ -271,7 +302,8 @@ class ChatApp(App[None]):
 
     async def on_paper_failed(self, event: messages.PaperFailed) -> None:
         """No such paper, or none that can be read: the questions to it are given back."""
-        for view in self._line.clear("paper"):
+        for view in self.line.clear("paper"):
+            self._waiting.end(view, event.told)
             await view.end("failed", event.told)
             self.chat.question.give_back(view.question)
         self.refresh_bindings()
@@ -297,7 +329,8 @@ class ChatApp(App[None]):
     def on_model_failed(self, event: messages.ModelFailed) -> None:
         """It cannot; what waits for it fails by itself."""
         self.chat.status.tell("model", "failed", event.name)
-        self._told(MoziError(event.told, event.hint))
+        if event.told:
+            self._told(MoziError(event.told, event.hint))
 
     def on_read_on(self, event: messages.ReadOn) -> None:
         """The model has come further in the paper."""
@@ -314,62 +347,11 @@ class ChatApp(App[None]):
 
     def on_unkept(self, event: messages.Unkept) -> None:
         """The disk refuses: said once, and the conversation goes on."""
-        told = f"{event.told}. {event.hint}"
+        self._refused(DataError(event.told, event.hint))
+
+    def _refused(self, error: DataError) -> None:
+        told = f"{error.message}. {error.hint}"
         self.notify(told, title=wording.NOT_KEPT, severity="warning", markup=False)
-
-    # What threads tell of the answer under way
-
-    def on_searched(self, event: messages.Searched) -> None:
-        """The question was understood as another."""
-        if view := self._view(event):
-            view.tell(wording.searching_for(event.query))
-
-    def on_evidence_arrived(self, event: messages.EvidenceArrived) -> None:
-        """Show what the answer will be made from, before the model says a word."""
-        if view := self._view(event):
-            view.evidence = event.evidence
-            self.chat.turn_to(view)
-
-    def on_prompt_read(self, event: messages.PromptRead) -> None:
-        """How far the model is with what it has to read first."""
-        if view := self._view(event):
-            view.tell(wording.prompt_read(event.done, event.total))
-
-    async def on_token_arrived(self, event: messages.TokenArrived) -> None:
-        """Let the answer grow."""
-        if view := self._view(event):
-            await view.write(event.text)
-
-    async def on_answer_done(self, event: messages.AnswerDone) -> None:
-        """The answer, with its citations."""
-        if view := self._view(event):
-            await view.finish(event.answer)
-            self.chat.turn_to(view)
-            self.chat.transcript.reveal(view)
-        self._ended(event)
-
-    async def on_reply_done(self, event: messages.ReplyDone) -> None:
-        """The companion has spoken."""
-        if view := self._view(event):
-            await view.settle(event.text)
-        self._ended(event)
-
-    async def on_answer_stopped(self, event: messages.AnswerStopped) -> None:
-        """What came of it stays, marked."""
-        if view := self._view(event):
-            await view.end("stopped")
-        self._ended(event)
-
-    async def on_answer_failed(self, event: messages.AnswerFailed) -> None:
-        """Say why, and give the question back."""
-        if view := self._view(event):
-            await view.end("failed", f"{event.told}\n{event.hint}".strip())
-            self.chat.question.give_back(view.question)
-        self._ended(event)
-
-    def _view(self, event: messages.Heard) -> ExchangeView | None:
-        """What the event is about; None when another conversation stands there by now."""
-        return self.chat.transcript.view(event.number)
 
     def _told(self, error: MoziError) -> None:
         """What went wrong, and what to do next; from any thread."""
@@ -379,7 +361,11 @@ class ChatApp(App[None]):
     # Leaving
 
     def _fatal_error(self) -> None:
-        """A bug ends the screen with one line, where Textual prints its traceback; that is in the report."""
+        """A bug ends the screen with one line; its traceback is in the report.
+
+        Textual has no public hook here (its issue 2818), and what it prints shows the person's words: the
+        values of variables. Only the printing is replaced; Textual notes the error and leaves as ever.
+        """
         if self._exception:
             bug = threads.bug(self._exception)
             self.panic(Text(f"mozi: {bug.message}\n  {bug.hint}"))

@@ -23,7 +23,10 @@ Event = answering.Event | companion.Event
 
 
 class Asking:
-    """A question to the session's mode, shown in the transcript under `number`."""
+    """A question to the session's mode, shown in the transcript under `number`.
+
+    `exchange` is its id in the store, where it was kept when it was asked.
+    """
 
     def __init__(
         self,
@@ -32,10 +35,12 @@ class Asking:
         session: Session,
         store: Store,
         post: Callable[[Message], object],
+        exchange: int | None = None,
     ) -> None:
         self.mode = session.mode
         self._number, self._question = number, question
         self._session, self._store, self._post = session, store, post
+        self._exchange = exchange
         self._stopped = threading.Event()
 
     def stop(self) -> None:
@@ -58,7 +63,8 @@ class Asking:
             self._post(messages.AnswerFailed(self._number, error.message, error.hint))
 
     def _follow(self, events: EventStream[Event, None, None]) -> None:
-        with closing(recorded(events, self._store, self._session, self._question, self._refused)) as kept:
+        kept = recorded(events, self._store, self._session, self._question, self._refused, self._exchange)
+        with closing(kept):
             for event in kept:
                 if self._stopped.is_set():
                     break

@@ -1,4 +1,7 @@
-"""The page, the conversation and its evidence: where they stand, and how one leads to another."""
+"""The page, the conversation and its evidence: where they stand, and how one leads to another.
+
+What the first paint does not show is imported and mounted after it.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +13,13 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from mozi_cli import wording
-from mozi_cli.tui import editor, keys
+from mozi_cli.tui import keys
 from mozi_cli.tui.bindings import bind
-from mozi_cli.tui.evidence_pane import EvidencePane
 from mozi_cli.tui.exchange_view import ExchangeView
 from mozi_cli.tui.graphics import Graphics
-from mozi_cli.tui.paper_pane import PaperPane
 from mozi_cli.tui.question_input import QuestionInput
 from mozi_cli.tui.status_line import StatusLine
 from mozi_cli.tui.transcript import Transcript
@@ -27,11 +28,14 @@ from mozi_engine.types import Passage
 
 if TYPE_CHECKING:
     from mozi_cli.tui.app import ChatApp
+    from mozi_cli.tui.evidence_pane import EvidencePane
     from mozi_cli.tui.export_screen import Export
+    from mozi_cli.tui.paper_pane import PaperPane
     from mozi_engine.sessions.store import Store
 
 _ASK = {"paper": "Ask the paper. Enter sends, Ctrl+J begins a new line.", "support": "What is on your mind?"}
 _KEPT = ("open", "library", "sessions", "models", "export")  # actions that need the store or the engine
+_FURNISHED = ("support", "next_pane", "copy")  # actions that need every pane
 _NARROW = "-narrow"  # one pane at a time
 
 
@@ -62,18 +66,32 @@ class ChatScreen(Screen[None]):
         self._graphics = graphics
         self.current: ExchangeView | None = None  # whose evidence is listed
         self.quote: Quote | None = None  # what was followed last
+        self.furnished = False
 
     def compose(self) -> ComposeResult:
-        """Page left, conversation right; in a narrow terminal one of the two."""
+        """Page left, conversation right; in a narrow terminal one of the two. `furnish` brings the rest."""
         with Horizontal(id="panes"):
-            yield PaperPane(self._graphics, id="page")
+            yield Static(id="page", classes="frame")
             with Vertical(id="talk"):
                 yield Static(id="banner", markup=False)
                 yield Transcript(id="transcript")
-                yield EvidencePane(id="evidence")
                 yield QuestionInput(id="question")
         yield StatusLine(id="status")
-        yield Footer(show_command_palette=False, compact=True)
+
+    async def furnish(self) -> None:
+        """Bring what was left out for the first paint: the page, the evidence, the keys."""
+        from textual.widgets import Footer
+
+        from mozi_cli.tui.evidence_pane import EvidencePane
+        from mozi_cli.tui.paper_pane import PaperPane
+
+        with self.app.batch_update():
+            await self.query_one("#page").remove()
+            await self.query_one("#panes").mount(PaperPane(self._graphics, id="page"), before=0)
+            await self.query_one("#talk").mount(EvidencePane(id="evidence"), before=self.question)
+            await self.mount(Footer(show_command_palette=False, compact=True))
+        self.furnished = True
+        self._bring_out()
 
     def on_mount(self) -> None:
         """Ready to be asked."""
@@ -87,7 +105,7 @@ class ChatScreen(Screen[None]):
     @property
     def page(self) -> PaperPane:
         """The paper."""
-        return self.query_one(PaperPane)
+        return cast("PaperPane", self.query_one("#page"))
 
     @property
     def transcript(self) -> Transcript:
@@ -97,7 +115,7 @@ class ChatScreen(Screen[None]):
     @property
     def evidence(self) -> EvidencePane:
         """The passages."""
-        return self.query_one(EvidencePane)
+        return cast("EvidencePane", self.query_one("#evidence"))
 
     @property
     def question(self) -> QuestionInput:
@@ -190,11 +208,13 @@ class ChatScreen(Screen[None]):
         await self._chat.stop()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Esc stops where there is something to stop; what is kept on the disk is there after a moment."""
+        """Esc stops where there is something to stop; panes and what is kept are there after a moment."""
         if action == "stop":
             return self._chat.busy
         if action in _KEPT:
-            return self._chat.store is not None
+            return self._chat.desk is not None
+        if action in _FURNISHED:
+            return self.furnished
         return super().check_action(action, parameters)
 
     @property
@@ -210,9 +230,10 @@ class ChatScreen(Screen[None]):
     def action_library(self) -> None:
         """Show the recent papers."""
         from mozi_cli.tui.library_screen import LibraryScreen
+        from mozi_engine import states
 
-        papers = self._store.papers()
-        screen = LibraryScreen(papers, sessions=self.action_sessions, models=self.action_models)
+        papers, read = self._store.papers(), states.papers(self._chat.model)
+        screen = LibraryScreen(papers, read, sessions=self.action_sessions, models=self.action_models)
         self.app.push_screen(screen, self._open)
 
     def _open(self, reference: str | None) -> None:
@@ -271,6 +292,8 @@ class ChatScreen(Screen[None]):
 
     def action_edit(self) -> None:
         """Write the question in the person's own editor."""
+        from mozi_cli.tui import editor
+
         written = editor.edit(self.app, self.question.text)
         if written is not None:
             self.question.load_text(written)

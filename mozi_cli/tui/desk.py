@@ -18,9 +18,10 @@ from mozi_cli.tui import messages, threads
 from mozi_cli.tui.asking import Asking
 from mozi_cli.tui.coming import Coming
 from mozi_engine.answering import Answerer
-from mozi_engine.dialogue import Dialogue
-from mozi_engine.errors import MoziError, PasswordError
+from mozi_engine.dialogue import Dialogue, brief
+from mozi_engine.errors import MoziError, PasswordError, ServerError
 from mozi_engine.generation import engines
+from mozi_engine.generation.remote import Remote
 from mozi_engine.indexing import Indexed, index
 from mozi_engine.models import catalog
 from mozi_engine.paper.source import locate
@@ -57,6 +58,7 @@ class Desk:
         self._left: list[Dialogue] = []  # to be closed, before anything new is read
         self._leaving = threading.Lock()
         self._using = threading.Lock()  # held by whoever puts the model to use
+        self._away = False  # whether the model is a server's that did not answer last
         self._opened = self._loaded = 0  # how often: who is not the last has been replaced
 
     def open(self, reference: str, password: str | None = None) -> None:
@@ -94,7 +96,14 @@ class Desk:
     def ask(self, asking: Asking, history: Sequence[Turn]) -> None:
         """Answer a question. The one before must have ended, and a paper that is asked must be read."""
         self._asking = asking
-        threads.start(lambda: self._answer(asking, history), asking.failed)
+
+        def failed(error: MoziError) -> None:
+            asking.failed(error)
+            if isinstance(error, ServerError):
+                self._away = True
+                self._post(messages.ModelFailed(self._model.name, "", ""))
+
+        threads.start(lambda: self._answer(asking, history), failed)
 
     @property
     def introduction(self) -> str:
@@ -172,6 +181,7 @@ class Desk:
                 self._encoder.encode,
                 self._settings.passages,
                 self._decoding,
+                opening=indexed.opening,
             )
         )
 
@@ -193,8 +203,20 @@ class Desk:
         if turn != self._loaded:
             coming.close()
             return
-        self._post(messages.ModelReady(coming.name))
+        self._away = True  # until it was seen
+        self._look(coming)
         self._read_on()
+
+    def _look(self, coming: Coming) -> None:
+        """Say whether a server is there; a model of this machine is. Either may be asked."""
+        try:
+            if isinstance(coming.arrived, Remote):
+                coming.arrived.look()
+        except MoziError as error:
+            self._post(messages.ModelFailed(coming.name, error.message, error.hint))
+        else:
+            self._away = False
+            self._post(messages.ModelReady(coming.name))
 
     def _read_on(self) -> None:
         """Let the model read the paper, once both are there and nothing is being answered."""
@@ -202,7 +224,10 @@ class Desk:
             indexed, dialogue, model = self._indexed, self._dialogue, self._model.arrived
             if not (indexed and dialogue and model) or indexed.stage != "dense" or dialogue.background:
                 return
-            reading = taken_up(indexed.paper, model, self._settings.states_gigabytes)
+            limit = self._settings.states_gigabytes
+            reading = taken_up(indexed.paper, model, limit)
+            if not (reading and reading.complete):
+                brief(indexed, model, limit)
             if reading:
                 report = self._reporter(dialogue, reading, indexed.paper.pages)
                 report(reading.reached)
@@ -228,6 +253,8 @@ class Desk:
                     asking.reply(self._listener(), history)
             elif dialogue:
                 asking.answer(dialogue, history)
+        if self._away:
+            self._look(self._model)
         if dialogue and dialogue.background and (failure := dialogue.background.failure):
             self._post(messages.ReadingStopped(failure.message))
 

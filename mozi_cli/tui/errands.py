@@ -1,7 +1,4 @@
-"""What the screen has done in threads besides asking: setting out, looking things up, writing files.
-
-Importing this imports the engine: it takes its second, and is done in a thread after the first paint.
-"""
+"""What the screen has done in threads besides asking: setting out, looking things up, writing files."""
 
 from __future__ import annotations
 
@@ -11,7 +8,6 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 
 from mozi_cli.tui import messages
-from mozi_cli.tui.desk import Desk
 from mozi_cli.tui.start import Start
 from mozi_engine import files
 from mozi_engine.errors import DataError, MoziError
@@ -20,6 +16,7 @@ from mozi_engine.sessions.exporting import WRITERS, Format
 from mozi_engine.sessions.store import PaperRef, Store, begin
 
 if TYPE_CHECKING:
+    from mozi_cli.tui.desk import Desk
     from mozi_cli.tui.export_screen import Export
 
 _ENDINGS: dict[str, Format] = {"markdown": "md", "json": "json", "bibtex": "bib"}
@@ -27,16 +24,21 @@ Post = Callable[[Message], object]
 
 
 def desk(post: Post, start: Start) -> Desk:
-    """The engine's side of the screen."""
+    """The engine's side of the screen; importing it takes the engine's second."""
+    from mozi_cli.tui.desk import Desk
+
     return Desk(post, start.settings, start.decoding)
 
 
 def prepare(post: Post, start: Start, make_desk: Callable[[Post, Start], Desk]) -> None:
-    """Make the desk and open the store. A disk that refuses costs the keeping, not the conversation."""
-    made = make_desk(post, start)
+    """Open the store, so that what is asked is kept, and make the desk.
+
+    A disk that refuses costs the keeping, not the conversation.
+    """
     store, note = _store(private=start.private)
-    session = begin(start.mode, model=start.settings.model)
-    post(messages.DeskReady(made, store, session, made.introduction, note))
+    post(messages.StoreReady(store, begin(start.mode, model=start.settings.model), note))
+    made = make_desk(post, start)
+    post(messages.DeskReady(made, made.introduction))
 
 
 def _store(*, private: bool) -> tuple[Store, MoziError | None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from mozi_cli import wording
@@ -24,6 +24,11 @@ class Line:
         self._lacks, self._answer = lacks, answer
         self._waiting: deque[ExchangeView] = deque()
         self.answering: ExchangeView | None = None  # until its thread has ended, whatever stands there
+
+    @property
+    def waiting(self) -> Sequence[ExchangeView]:
+        """Those that wait, the next one first."""
+        return tuple(self._waiting)
 
     @property
     def busy(self) -> bool:

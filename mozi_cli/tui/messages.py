@@ -19,14 +19,20 @@ Part = Literal["text", "layout", "index", "model", "reading"]
 
 
 @dataclass
-class DeskReady(Message):
-    """The engine is there; `note` is what to know about where conversations are kept."""
+class StoreReady(Message):
+    """Conversations can be kept; `note` is what to know about where they are."""
 
-    desk: Desk
     store: Store
     session: Session
-    introduction: str
     note: MoziError | None
+
+
+@dataclass
+class DeskReady(Message):
+    """The engine is there."""
+
+    desk: Desk
+    introduction: str
 
 
 @dataclass
@@ -90,7 +96,7 @@ class ModelReady(Message):
 
 @dataclass
 class ModelFailed(Message):
-    """The model could not be fetched or loaded."""
+    """The model could not be fetched, loaded or reached: why, or "" where an answer said so."""
 
     name: str
     told: str

@@ -19,9 +19,10 @@ NOT_IN_PAPER = "Not in the paper."  # what prompts.PAPER tells a model to say
 class Options:
     """How examples are made.
 
-    `passages` is what an example's prompt holds: the gold passages, filled up with those that BM25 ranks
-    first, in an order drawn by the seed; 0 is the gold ones alone, in the paper's order. `original` keeps
-    what the original Mozi trained on: no unanswerable questions, yes and no only with evidence, gold alone.
+    `passages` is what an example's prompt holds after the abstract: the gold passages, filled up with those
+    that BM25 ranks first, in an order drawn by the seed; 0 is the gold ones alone, in the paper's order.
+    `original` keeps what the original Mozi trained on: no unanswerable questions, yes and no only with
+    evidence, gold alone, no abstract.
     `negatives` is how many of the same paper's other passages, hardest first, go with a question.
     """
 
@@ -80,7 +81,8 @@ def conversations(asked: Asked, options: Options) -> Iterator[Conversation | Lef
         identity = f"{asked.question.id}-{number}"
         shown = _shown(asked, reference, options, Random(f"{options.seed} {identity}"))  # noqa: S311
         answer = NOT_IN_PAPER if reference.type == "none" else reference.text
-        turns = prompts.render(asked.paper.title, shown, asked.question.text)
+        opening = () if options.original else asked.paper.opening
+        turns = prompts.render(asked.paper.title, shown, asked.question.text, opening=opening)
         yield Conversation(identity, reference.type, (*turns, Turn("assistant", answer)))
 
 

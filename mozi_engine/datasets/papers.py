@@ -31,7 +31,7 @@ LICENCES = {
     "scimrc": "as its authors give it to you (Zhang et al., 2023)",
 }
 _SPLIT = re.compile(r"train|dev|valid|test")
-_Splits = Callable[[Path], Iterator[tuple[str, QasperPaper | qasper.Skipped | Skipped]]]
+_Splits = Callable[[Path], Iterator[tuple[str, QasperPaper | Skipped]]]
 _READERS: Mapping[str, tuple[str, _Splits]] = {
     "qasper": (".json", qasper.splits),
     "scimrc": (".jsonl", scimrc.splits),
@@ -55,7 +55,7 @@ def prepare(kind: str, raw: Path, out: Path, options: Options | None = None) -> 
             if isinstance(item, QasperPaper):
                 skipped += _write(writer, name, item, options, known)
             else:
-                skipped.append(_placed(name, item))
+                skipped.append(item)
             yield Progress("preparing", done, None, "papers")
         yield Progress("preparing", done, done, "papers")
         records.check(skipped, len(known), options.tolerance)
@@ -68,12 +68,6 @@ def split_of(name: str) -> str:
     """The split that a file's name tells; the name itself where it tells none."""
     found = _SPLIT.search(name.casefold())
     return name.partition(".")[0] if found is None else found[0].replace("valid", "dev")
-
-
-def _placed(name: str, item: qasper.Skipped | Skipped) -> Skipped:
-    if isinstance(item, Skipped):
-        return item
-    return Skipped(name, item.number, f"{item.paper} {item.question}".strip(), item.reason)
 
 
 def _write(writer: Writer, name: str, paper: QasperPaper, options: Options, known: set[str]) -> list[Skipped]:

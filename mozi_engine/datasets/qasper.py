@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from mozi_engine.datasets import records
+from mozi_engine.datasets.records import Skipped
 from mozi_engine.datasets.records import text as _text
 from mozi_engine.errors import DataError
 from mozi_engine.types import Paper, Paragraph, Passage, Section
@@ -56,15 +57,10 @@ class QasperPaper:
     questions: tuple[Question, ...]
     abstract: str = ""
 
-
-@dataclass(frozen=True, slots=True)
-class Skipped:
-    """A record that is not of QASPER's form, and why. `number` is the paper's place in the file, from 1."""
-
-    paper: str
-    question: str
-    reason: str
-    number: int = 0
+    @property
+    def opening(self) -> tuple[Passage, ...]:
+        """The abstract as a passage; QASPER counts it among a paper's paragraphs no more than its title."""
+        return (Passage(-1, "Abstract", self.abstract, "text", ()),) if self.abstract else ()
 
 
 def read(path: Path) -> Iterator[QasperPaper | Skipped]:
@@ -87,18 +83,31 @@ def splits(path: Path) -> Iterator[tuple[str, QasperPaper | Skipped]]:
         if any(isinstance(record, dict) and "article_id" in record for record in papers.values()):
             papers = _grouped(papers)
         for number, (paper_id, record) in enumerate(papers.items(), start=1):
-            for item in paper(paper_id, record, number):
+            for item in paper(paper_id, record, name, number):
                 yield name, item
 
 
-def paper(paper_id: str, record: Any, number: int = 0) -> Iterator[QasperPaper | Skipped]:
-    """The broken questions of one paper's record, then the paper with the others; or the broken paper."""
+def papers(paths: Sequence[str]) -> list[QasperPaper]:
+    """The papers of all files; broken records are left out. Raises DataError when nothing is left."""
+    found = [item for path in paths for item in read(Path(path)) if isinstance(item, QasperPaper)]
+    if not any(paper.questions for paper in found):
+        raise DataError(
+            f"no question in {', '.join(paths) or 'no file'}", hint="give QASPER files as published"
+        )
+    return found
+
+
+def paper(paper_id: str, record: Any, file: str, number: int) -> Iterator[QasperPaper | Skipped]:
+    """The broken questions of one paper's record, then the paper with the others; or the broken paper.
+
+    `file` and `number`, from 1, say where the record stands.
+    """
     try:
         passages = tuple(_passages(record))
         asked = list(record["qas"])
         title, abstract = _text(record["title"]), _text(record.get("abstract") or "")
     except (KeyError, TypeError, ValueError) as error:
-        yield Skipped(paper_id, "", records.reason(error), number)
+        yield Skipped(file, number, paper_id, records.reason(error))
         return
     questions = []
     for qa in asked:
@@ -106,7 +115,7 @@ def paper(paper_id: str, record: Any, number: int = 0) -> Iterator[QasperPaper |
             questions.append(_question(qa))
         except (KeyError, TypeError, ValueError) as error:
             known = qa.get("question_id", "") if isinstance(qa, dict) else ""
-            yield Skipped(paper_id, str(known), records.reason(error), number)
+            yield Skipped(file, number, f"{paper_id} {known}".strip(), records.reason(error))
     yield QasperPaper(paper_id, title, passages, tuple(questions), abstract)
 
 
@@ -177,7 +186,7 @@ def _caption(text: str) -> str:
 def as_paper(paper: QasperPaper) -> Paper:
     """The same paper as mozi reads one from a PDF, without places on pages."""
     sections: dict[str, list[Paragraph]] = {}
-    for passage in paper.passages:
+    for passage in (*paper.opening, *paper.passages):
         sections.setdefault(passage.section, []).append(Paragraph(passage.text, passage.kind, ()))
     made = tuple(Section(title, 1, tuple(paragraphs)) for title, paragraphs in sections.items())
     return Paper(paper.id, paper.title, made, (), 1)

@@ -15,7 +15,7 @@ from mozi_engine.datasets.qasper import QasperPaper
 from mozi_engine.datasets.records import Skipped
 
 
-def splits(path: Path) -> Iterator[tuple[str, QasperPaper | qasper.Skipped | Skipped]]:
+def splits(path: Path) -> Iterator[tuple[str, QasperPaper | Skipped]]:
     """Every paper of `smrc_{train,dev,test}.jsonl` (or .gz, or in a .tgz), with the name of its file.
 
     Raises DataError when the file cannot be read.
@@ -25,7 +25,7 @@ def splits(path: Path) -> Iterator[tuple[str, QasperPaper | qasper.Skipped | Ski
             yield name, record
             continue
         paper_id = _id(record, f"{name.partition('.')[0]}-{number}")
-        for item in qasper.paper(paper_id, _completed(paper_id, record), number):
+        for item in qasper.paper(paper_id, _completed(paper_id, record), name, number):
             yield name, item
 
 

@@ -87,7 +87,15 @@ class Asking:
     def _open(self, paper: QasperPaper) -> Answerer:
         retriever = self._build(paper.id, paper.passages)
         read = as_paper(paper)
-        answerer = Answerer(read, retriever, self._generator, self._encoder.encode, self._k, self._settings)
+        answerer = Answerer(
+            read,
+            retriever,
+            self._generator,
+            self._encoder.encode,
+            self._k,
+            self._settings,
+            opening=paper.opening,
+        )
         if self._evidence != "full":
             return answerer
         if not isinstance(self._generator, Remembering):
@@ -163,17 +171,17 @@ def _predicted(question: Question, answerer: Answerer) -> tuple[Prediction, Timi
     assert isinstance(done, Done)  # noqa: S101  answer's promise, for the type checker
     answer = done.answer
     refused = answer.verdict == "not_in_paper"
-    said = Prediction(
-        question.id, UNANSWERABLE if refused else answer.text, () if refused else _evidence(answer)
-    )
+    evidence = () if refused else _evidence(answer, answerer.opening)
+    said = Prediction(question.id, UNANSWERABLE if refused else answer.text, evidence)
     cost = answer.timings
     return said, Timing(question.id, cost.ttft_ms, cost.total_ms, cost.prompt_tokens, cost.completion_tokens)
 
 
-def _evidence(answer: Answer) -> tuple[str, ...]:
-    """What the answer cites; where it cites nothing, what was found first."""
-    cited = dict.fromkeys(answer.evidence[c.evidence].passage.text for c in answer.citations)
-    found = cited or dict.fromkeys(item.passage.text for item in answer.evidence[:1])
+def _evidence(answer: Answer, opening: Sequence[Passage]) -> tuple[str, ...]:
+    """What the answer cites, the abstract apart; where it cites nothing, what was found first."""
+    cited = (answer.evidence[citation.evidence].passage for citation in answer.citations)
+    found = dict.fromkeys(passage.text for passage in cited if passage not in opening)
+    found = found or dict.fromkeys(item.passage.text for item in answer.evidence[:1])
     return tuple(found)[:_MOST_EVIDENCE]
 
 

@@ -58,7 +58,7 @@ class Known:
 
 
 class Apart:
-    """A local model that runs in a child process. Keeps types.Remembering."""
+    """A local model that runs in a child process. Keeps types.Remembering and types.Briefed."""
 
     def __init__(self, settings: Settings) -> None:
         """Load it: seconds, in which other threads go on. Raises what `engines.load` raises."""
@@ -99,6 +99,18 @@ class Apart:
     def restore(self, name: str, beginning: Sequence[Turn]) -> None:
         """Take up `states/name`, written after reading `beginning` or a part of it."""
         self._call("restore", name, tuple(beginning))
+
+    def brief(self, opening: Sequence[Turn]) -> Prefill:
+        """Read what prompts about single passages begin with. Saved and restored by the next two."""
+        return cast(Prefill, self._call("brief", tuple(opening)))
+
+    def save_brief(self, name: str) -> None:
+        """Write the state after `brief` to `states/name`."""
+        self._call("save_brief", name)
+
+    def restore_brief(self, name: str) -> None:
+        """Take up `states/name`, written after `brief`."""
+        self._call("restore_brief", name)
 
     def close(self) -> None:
         """End the process, whatever it is doing, and give its memory back."""

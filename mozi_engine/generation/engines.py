@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -15,10 +16,9 @@ from mozi_engine.errors import ModelError, SettingsError
 from mozi_engine.models import catalog, gguf
 from mozi_engine.models.catalog import ModelSpec
 from mozi_engine.settings import Settings
-from mozi_engine.types import Generator
+from mozi_engine.types import Briefed, Generator, Turn
 
 if TYPE_CHECKING:
-    from mozi_engine.generation.llamacpp import LlamaCpp
     from mozi_engine.generation.loading import Precision
 
 _LEAST = 2048  # tokens of context: a few passages, a question and its answer
@@ -52,25 +52,28 @@ def load(settings: Settings) -> Generator:
         threads=settings.threads,
         states=states.folder(),
     )
-    _instruct(model, int(settings.states_gigabytes * 1e9))
+    # The instructions alone are seconds of a first question, spent while the paper is being opened.
+    brief(model, prompts.render_opening(""), settings.states_gigabytes)
     return model
 
 
-def _instruct(model: LlamaCpp, limit: int) -> None:
-    """Have the model know the instructions that questions about passages begin with: read once, remembered.
+def brief(model: Generator, opening: Sequence[Turn], gigabytes: float) -> None:
+    """Have the model know what prompts from a paper's passages begin with: read once, remembered.
 
-    It is seconds of a first question, which are spent here while the paper is being opened.
+    `gigabytes` is what the states on the disk may take. Does nothing where the model keeps no such state.
     """
-    name = states.key(model.identity, prompts.PAPER)
+    if not isinstance(model, Briefed):
+        return
+    name = states.key(model.identity, *(turn.text for turn in opening))
     if states.find(name):
         try:
-            model.restore_instructions(states.file(name).name)
+            model.restore_brief(states.file(name).name)
         except ModelError:
             states.remove(name)
         else:
             return
-    read = model.instruct(prompts.PAPER)
-    states.keep(name, model.save_instructions, read.done, read.total, limit)
+    read = model.brief(opening)
+    states.keep(name, model.save_brief, read.done, read.total, int(gigabytes * 1e9))
 
 
 def load_apart(settings: Settings) -> Generator:

@@ -46,7 +46,7 @@ _STREAMED = {
 
 
 class LlamaCpp:
-    """A GGUF model, loaded. Keeps types.Remembering."""
+    """A GGUF model, loaded. Keeps types.Remembering and types.Briefed."""
 
     def __init__(
         self,
@@ -125,18 +125,17 @@ class LlamaCpp:
         (first,) = answer["completion_probabilities"]
         return {each["id"]: each["logprob"] for each in first["top_logprobs"]}
 
-    def instruct(self, instructions: str) -> Prefill:
+    def brief(self, opening: Sequence[Turn]) -> Prefill:
         """Read what prompts about single passages begin with. Saved and restored by the next two."""
-        beginning = (Turn("system", instructions), Turn("user", ""))
-        *_, last = self._read(beginning, _PASSAGES)
+        *_, last = self._read(opening, _PASSAGES)
         return last
 
-    def save_instructions(self, name: str) -> None:
-        """Write the state after `instruct` to `states/name`."""
+    def save_brief(self, name: str) -> None:
+        """Write the state after `brief` to `states/name`."""
         self._slot(_PASSAGES, "save", name)
 
-    def restore_instructions(self, name: str) -> None:
-        """Take up `states/name`, written after `instruct`."""
+    def restore_brief(self, name: str) -> None:
+        """Take up `states/name`, written after `brief`."""
         self._slot(_PASSAGES, "restore", name)
 
     def _read(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any, Literal
@@ -19,6 +20,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 from transformers import AutoModelForCausalLM, BitsAndBytesConfig
+from transformers.integrations import is_deepspeed_zero3_enabled
 
 from mozi_engine import files
 from mozi_engine.errors import ModelError
@@ -34,6 +36,7 @@ _BASE = "base.json"  # beside the adapter's own files: what it was made on
 # What goes wrong is raised; what else it tells is not for mozi's users.
 transformers.logging.set_verbosity_error()
 transformers.logging.disable_progress_bar()
+logging.getLogger("DeepSpeed").addFilter(lambda record: record.levelno >= logging.ERROR)
 
 
 def device() -> str:
@@ -47,6 +50,8 @@ def model(name: str | Path, precision: Precision = "auto") -> Any:
     "nf4" is QLoRA's: 4-bit weights, doubly quantised, computing in bfloat16. Raises ModelError.
     """
     options: dict[str, Any] = {"dtype": precision, "local_files_only": True, "device_map": device()}
+    if is_deepspeed_zero3_enabled():
+        del options["device_map"]  # each process loads its share, where DeepSpeed wants it
     if precision == "nf4":
         options["dtype"] = "bfloat16"
         options["quantization_config"] = BitsAndBytesConfig(
@@ -144,9 +149,22 @@ def remember_base(model: Any, adapter: Path) -> None:
 
 def fingerprint(model: Any) -> str:
     """What tells a model's weights from another's at any precision: from its embeddings, never quantised."""
-    rows = model.get_input_embeddings().weight[:64].detach().to("cpu", torch.bfloat16)
-    shape = tuple(model.get_input_embeddings().weight.shape)
+    weight = model.get_input_embeddings().weight
+    with whole([weight]):
+        rows = weight[:64].detach().to("cpu", torch.bfloat16)
+        shape = tuple(weight.shape)
     return hashlib.sha256(f"{shape}".encode() + rows.view(torch.uint8).numpy().tobytes()).hexdigest()
+
+
+def whole(weights: Sequence[Any]) -> AbstractContextManager[object]:
+    """While it lasts, each process has all of those weights that ZeRO divides; every process must ask."""
+    divided = [weight for weight in weights if hasattr(weight, "ds_id")]
+    if not divided:
+        return nullcontext()
+    import deepspeed
+
+    gathered: AbstractContextManager[object] = deepspeed.zero.GatheredParameters(divided)
+    return gathered
 
 
 def digest(folder: str | Path) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
@@ -12,6 +13,8 @@ from mozi_engine import download
 from mozi_engine.errors import ServerError
 from mozi_engine.types import GenerationSettings, Turn, Usage
 
+_LOOK = httpx.Timeout(5.0)
+_AWAY = (401, 403, 502, 503, 504)  # what else is answered to a look says that someone is there
 # A local server may be loading its model when the first question comes.
 TIMEOUT = httpx.Timeout(10.0, read=300.0)
 _ITS_LOG = "the server's own log says more"
@@ -23,8 +26,17 @@ class Remote:
     def __init__(self, base_url: str, *, name: str, key: str = "") -> None:
         """`name` is the model's name on the server; `key` is sent as a bearer token where there is one."""
         self.name = name
-        self._url = base_url.rstrip("/") + "/chat/completions"
+        self._base = base_url.rstrip("/")
+        self._url = f"{self._base}/chat/completions"
         self._key = key
+
+    def look(self) -> None:
+        """Return if the server is there and lets one in. Raises as `stream` does."""
+        url = f"{self._base}/models"
+        with _explained(url), download.client(self._key) as http:
+            response = http.get(url, timeout=_LOOK, follow_redirects=False)
+            if response.status_code in _AWAY:
+                raise _refused(url, response)
 
     def stream(
         self, messages: Sequence[Turn], settings: GenerationSettings
@@ -35,23 +47,27 @@ class Remote:
         and SettingsError for a key or proxy that cannot be used.
         """
         request = _request(self.name, messages, settings)
-        try:
-            with (
-                download.client(self._key) as http,
-                http.stream(
-                    "POST", self._url, json=request, timeout=TIMEOUT, follow_redirects=False
-                ) as response,
-            ):
-                if response.is_error:
-                    response.read()
-                    raise _refused(self._url, response)
-                yield from _events(self._url, response.iter_lines())
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            reason = str(error) or type(error).__name__
-            raise ServerError(
-                f"no answer from {self._url}: {reason}",
-                hint="is the server running? --base-url names its address, with /v1",
-            ) from error
+        with (
+            _explained(self._url),
+            download.client(self._key) as http,
+            http.stream("POST", self._url, json=request, timeout=TIMEOUT, follow_redirects=False) as response,
+        ):
+            if response.is_error:
+                response.read()
+                raise _refused(self._url, response)
+            yield from _events(self._url, response.iter_lines())
+
+
+@contextmanager
+def _explained(url: str) -> Iterator[None]:
+    try:
+        yield
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        reason = str(error) or type(error).__name__
+        raise ServerError(
+            f"no answer from {url}: {reason}",
+            hint="is the server running? --base-url names its address, with /v1",
+        ) from error
 
 
 def _request(name: str, messages: Sequence[Turn], settings: GenerationSettings) -> dict[str, Any]:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
 
 from mozi_engine.paper.page import is_cjk
 from mozi_engine.sentences import sentences
-from mozi_engine.types import Kind, Paper, Paragraph, Passage, Section, Word
+from mozi_engine.types import ABSTRACTS, Kind, Paper, Paragraph, Passage, Section, Word
 
 _FLOWING = ("text", "list", "equation")
 _SHORT = 12  # words below which a paragraph says little alone
 _ITEM = 30  # words below which a list item stays with its neighbours
+_OPENING = 300  # words of an abstract that every prompt repeats at the most
 _NAMES: tuple[Kind, ...] = ("table", "text", "list", "caption", "footnote", "equation")
 
 
@@ -31,6 +33,13 @@ def split(paper: Paper, max_words: int = 160) -> tuple[Passage, ...]:
         Passage(index, title, piece.text, piece.kind, piece.words)
         for index, (title, piece) in enumerate(pieces)
     )
+
+
+def opening(passages: Sequence[Passage]) -> tuple[Passage, ...]:
+    """The abstract, a long one as far as it is no burden to every prompt; () where there is none."""
+    abstract = [p for p in passages if p.section.casefold() in ABSTRACTS and p.kind in _FLOWING]
+    sizes = accumulate(_size(passage.words) for passage in abstract)
+    return tuple(p for p, size in zip(abstract, sizes, strict=True) if size <= _OPENING)
 
 
 def _groups(section: Section, max_words: int) -> list[list[Paragraph]]:

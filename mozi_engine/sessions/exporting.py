@@ -15,6 +15,7 @@ from mozi_engine.sessions.store import Conversation, Exchange, PaperRef, Session
 
 Format = Literal["md", "json", "bib"]
 
+_NO_AUTHORS = "% The authors are to be added: a PDF does not tell them reliably."  # BibTeX skips it
 _ARXIV = re.compile(r"(?:arxiv:|arxiv\.org/(?:pdf|abs)/)([\w.-]+(?:/\d{7})?(?:v\d+)?)", re.IGNORECASE)
 _ARXIV_YEAR = re.compile(r"(?:.*/)?(\d\d)(\d\d)")
 _DOI = re.compile(r"doi\.org/(10\.\d{4,9}/\S+)", re.IGNORECASE)
@@ -42,6 +43,9 @@ def markdown(conversation: Conversation) -> str:
 def bibtex(conversation: Conversation) -> str:
     """An entry for the paper, from what its reference tells, with the quotations in its note.
 
+    It names no authors: most PDFs do not tell them apart from the rest of their first page, some tell wrong
+    ones in their metadata, and a wrong author is worse than one to be added. The first line says so.
+
     Raises DataError when the conversation is about no paper.
     """
     paper = conversation.session.paper
@@ -51,7 +55,7 @@ def bibtex(conversation: Conversation) -> str:
     if note := _note(conversation.exchanges):
         fields["note"] = note
     lines = [f"  {name} = {{{value}}}," for name, value in fields.items()]
-    return "\n".join([f"@misc{{{_key(paper)},", *lines, "}"]) + "\n"
+    return "\n".join([_NO_AUTHORS, f"@misc{{{_key(paper)},", *lines, "}"]) + "\n"
 
 
 WRITERS: Mapping[Format, Callable[[Conversation], str]] = {

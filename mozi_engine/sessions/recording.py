@@ -23,13 +23,15 @@ def recorded(
     session: Session,
     question: str,
     refused: Callable[[DataError], object],
+    exchange: int | None = None,
 ) -> EventStream[Event, None, None]:
     """The events as they come, each kept in the store before it is passed on.
 
     Closing the iterator stops the answer and keeps what came of it. When the store cannot be written,
-    `refused` is told once, and the answer goes on without being kept.
+    `refused` is told once, and the answer goes on without being kept. `exchange` is the question's, where it
+    was kept when it was asked.
     """
-    record = _Record(store, session, question, refused)
+    record = _Record(store, session, question, refused, exchange)
     try:
         with closing(events):
             for event in events:
@@ -52,12 +54,21 @@ class _Record:
     """One exchange in the store, until the store refuses it."""
 
     def __init__(
-        self, store: Store, session: Session, question: str, refused: Callable[[DataError], object]
+        self,
+        store: Store,
+        session: Session,
+        question: str,
+        refused: Callable[[DataError], object],
+        exchange: int | None,
     ) -> None:
         self._refused = refused
         self._exchange: int | None = None
         try:
-            self._exchange = store.ask(session, question)
+            if exchange is None:
+                exchange = store.ask(session, question)
+            else:
+                store.begin(exchange, session)
+            self._exchange = exchange
         except DataError as error:
             refused(error)
 

@@ -169,7 +169,10 @@ class Store:
     # A conversation as it happens
 
     def ask(self, session: Session, question: str) -> int:
-        """Keep a question to the session's mode, paper and model; the exchange's id. Raises DataError."""
+        """Keep a question to the session's mode, paper and model; the exchange's id. Raises DataError.
+
+        Its answer begins now, or waits for `begin`.
+        """
         asked = _now().timestamp()
         with self._database.transaction() as database:
             if session.paper:
@@ -195,6 +198,36 @@ class Store:
         with self._guard:
             self._writing.add(exchange)
         return exchange
+
+    def begin(self, exchange: int, session: Session) -> None:
+        """A question that was kept when it was asked is answered now: by the session's model, of its paper.
+
+        Raises DataError.
+        """
+        self.update(session)
+        with self._database.transaction() as database:
+            database.execute("UPDATE exchanges SET model = ? WHERE id = ?", (session.model, exchange))
+
+    def update(self, session: Session) -> None:
+        """Write down what a session is about by now, if anything of it is kept. Raises DataError."""
+        with self._database.transaction() as database:
+            if session.paper:
+                _know(database, session.paper)
+            database.execute(
+                "UPDATE sessions SET mode = ?, paper = ?, model = ? WHERE id = ?",
+                (session.mode, session.paper and session.paper.id, session.model, session.id),
+            )
+            _forget_unused(database)
+
+    def take_back(self, exchange: int) -> None:
+        """Forget a question whose answer has not begun; a session that holds no other goes too.
+
+        Raises DataError.
+        """
+        with self._database.transaction() as database:
+            database.execute("DELETE FROM exchanges WHERE id = ?", (exchange,))
+            database.execute("DELETE FROM sessions WHERE id NOT IN (SELECT session FROM exchanges)")
+        self._written(exchange)
 
     def grow(self, exchange: int, piece: str) -> None:
         """Keep a piece of an answer under way: once returned, it survives the death of the process.

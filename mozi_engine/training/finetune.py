@@ -8,7 +8,7 @@ import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
+from functools import partial
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,8 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArgu
 
 from mozi_engine.errors import DataError, RecipeError
 from mozi_engine.generation import loading, template
-from mozi_engine.training import conversations, runs
+from mozi_engine.training import best, conversations, curves, history, runs, zero
+from mozi_engine.training.best import Kept
 from mozi_engine.training.conversations import Examples, Row
 from mozi_engine.training.recipe import LossOn, SftRecipe, Weights
 
@@ -74,10 +75,11 @@ class Trained:
     done: int
     total: int
     adapter: Path | None
+    kept: Kept | None = None  # what the adapter is
 
 
-def data(recipe: SftRecipe) -> Data:
-    """The recipe's data, as rows of tokens. Raises DataError, ModelError.
+def data(recipe: SftRecipe, processes: int = 1) -> Data:
+    """The recipe's data, as rows of tokens, for so many processes together. Raises DataError, ModelError.
 
     More conversations that are cut than the recipe allows are an error, and so are none at all.
     """
@@ -86,7 +88,7 @@ def data(recipe: SftRecipe) -> Data:
     held_out = _examples(recipe, recipe.data.evaluate, tokenizer) if recipe.data.evaluate else None
     rows = conversations.epochs(found.items, recipe.length, recipe.epochs, recipe.seed, pack=recipe.packed)
     if recipe.steps:
-        rows = rows[: recipe.steps * recipe.batch * recipe.accumulate]
+        rows = rows[: recipe.steps * recipe.batch * recipe.accumulate * processes]
     measured = conversations.packed(held_out.items, recipe.length, recipe.seed) if held_out else ()
     return Data(tuple(rows), tuple(measured), found)
 
@@ -122,36 +124,37 @@ def train(
     unbroken one would have made. Processes that torchrun started share each step: so many times the batch.
     Raises DataError, ModelError, RecipeError.
     """
+    zero.check(recipe.zero, recipe.weights)
     arguments = _arguments(recipe, run, resume=resume)  # meets the other processes, where there are any
     with arguments.main_process_first(local=False):
-        checkpoint = _begin(recipe, run, resume=resume, first=arguments.process_index == 0)
+        checkpoint, step = _begin(recipe, run, resume=resume, first=arguments.process_index == 0)
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
-    found = data(recipe)
+    found = data(recipe, arguments.world_size)
     torch.manual_seed(recipe.seed)
     model = _model(recipe)
+    written = curves.tensorboard(run, step) if arguments.process_index == 0 else []
     trainer = _Checked(
         model=model,
         args=arguments,
         train_dataset=found.train,
         eval_dataset=found.held_out or None,
         data_collator=conversations.batch,
-        callbacks=[_Watch(found.train, arguments, run / "metrics.jsonl", report, stopped)],
+        callbacks=[_Watch(found.train, arguments, run, report, stopped), *written],
+        run=run,
     )
     trainer.remove_callback(PrinterCallback)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     done, total = trainer.state.global_step, trainer.state.max_steps
     if done < total:
         return Trained(done, total, None)
-    if found.held_out:
+    if found.held_out and trainer.measured.step != done:
         trainer.evaluate()
-    if trainer.is_world_process_zero():
-        _save(model, run / "adapter")
-    return Trained(done, total, run / "adapter")
+    return Trained(done, total, run / "adapter", trainer.leave(best_of_all=recipe.best))
 
 
-def _begin(recipe: SftRecipe, run: Path, *, resume: bool, first: bool) -> Path | None:
-    """Take the run's folder, and set it back to the checkpoint from which it goes on.
+def _begin(recipe: SftRecipe, run: Path, *, resume: bool, first: bool) -> tuple[Path | None, int]:
+    """Take the run's folder, and set it back to the checkpoint and the step from which it goes on.
 
     Of several processes only the `first` changes anything, before the others look.
     """
@@ -160,7 +163,7 @@ def _begin(recipe: SftRecipe, run: Path, *, resume: bool, first: bool) -> Path |
     checkpoint, step = runs.last_checkpoint(run) if resume else (None, 0)
     if first:
         runs.rewind(run / "metrics.jsonl", step)
-    return checkpoint
+    return checkpoint, step
 
 
 def _model(recipe: SftRecipe) -> Any:
@@ -218,7 +221,8 @@ def _arguments(recipe: SftRecipe, run: Path, *, resume: bool) -> TrainingArgumen
         seed=recipe.seed,
         data_seed=recipe.seed,
         use_cpu=not torch.cuda.is_available(),  # or processes without a GPU do not find each other
-        report_to="tensorboard" if find_spec("tensorboard") else "none",
+        report_to="none",
+        deepspeed=zero.config(recipe.zero),
         disable_tqdm=True,
         dataloader_pin_memory=False,
         ddp_find_unused_parameters=False,  # every part of the adapter is used in every step
@@ -229,8 +233,16 @@ def _arguments(recipe: SftRecipe, run: Path, *, resume: bool) -> TrainingArgumen
 class _Checked(Trainer):  # type: ignore[misc]
     """Stops at a loss that says that nothing is learned any more; weighs every held-out token alike."""
 
+    def __init__(self, *, run: Path, **options: Any) -> None:
+        super().__init__(**options)
+        self._run = run
+        self.measured = Kept(-1, None)  # what was measured last
+
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
-        """The held-out loss a learned token. The trainer's own is a mean over batches, and over processes."""
+        """The held-out loss a learned token. The trainer's own is a mean over batches, and over processes.
+
+        The adapter is kept if that is the lowest so far.
+        """
         self.model.eval()
         total, targets = 0.0, 0
         with torch.no_grad():
@@ -239,9 +251,40 @@ class _Checked(Trainer):  # type: ignore[misc]
                 inputs = self._prepare_inputs(conversations.batch([row]))
                 total += self.model(**inputs).loss.item() * learned
                 targets += learned
-        measured = {"eval_loss": total / targets}
-        self.log(measured)
+        loss = total / targets
+        self.measured = Kept(self.state.global_step, loss)
+        self.log({"eval_loss": loss})
+        if self.state.global_step and any_of(best.improves(self._run, loss)):
+            self._write(best.lowest(self._run), self.measured)
+        measured = {"eval_loss": loss}
+        self.callback_handler.on_evaluate(self.args, self.state, self.control, measured)
         return measured
+
+    def leave(self, *, best_of_all: bool) -> Kept:
+        """Put an adapter in its place when the training is over: the last, or that of the lowest loss."""
+        lowest, adapter = best.lowest(self._run), self._run / "adapter"
+        kept = best.read(lowest) if best_of_all else None
+        if kept is None:
+            step = self.state.global_step
+            kept = self.measured if self.measured.step == step else Kept(step, None)
+            self._write(adapter, kept)
+        elif self.is_world_process_zero():
+            best.write(adapter, kept, partial(shutil.copytree, lowest))
+        return kept
+
+    def _write(self, adapter: Path, kept: Kept) -> None:
+        """Write the adapter as it is now; every process must ask, and the first one writes."""
+        first = self.is_world_process_zero()
+
+        def save(part: Path) -> None:
+            self.model.save_pretrained(str(part), is_main_process=first)
+            loading.remember_base(self.model, part)
+
+        with loading.whole([weight for weight in self.model.parameters() if weight.requires_grad]):
+            if first:
+                best.write(adapter, kept, save)
+            else:
+                loading.fingerprint(self.model)  # the first process cannot gather it alone
 
     def compute_loss(self, model: Any, inputs: dict[str, Tensor], *args: Any, **options: Any) -> Any:
         computed = super().compute_loss(model, inputs, *args, **options)
@@ -261,21 +304,23 @@ class _Watch(TrainerCallback):  # type: ignore[misc]
         self,
         rows: Sequence[Row],
         arguments: TrainingArguments,
-        metrics: Path,
+        run: Path,
         report: Report,
         stopped: Callable[[], bool],
     ) -> None:
         each = arguments.train_batch_size * arguments.gradient_accumulation_steps * arguments.world_size
         tokens = [0, *accumulate(_tokens(row) for row in rows)]
         self._read = [tokens[min(end, len(rows))] for end in range(0, len(rows) + each, each)]
-        self._metrics, self._report, self._stopped = metrics, report, stopped
+        self._run, self._report, self._stopped = run, report, stopped
         self._began, self._first = 0.0, 0
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
         self._began, self._first = time.monotonic(), state.global_step
+        if state.is_world_process_zero:
+            history.began(self._run, state.max_steps)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
-        if self._stopped() and state.global_step < state.max_steps:
+        if any_of(self._stopped()) and state.global_step < state.max_steps:
             control.should_save = control.should_training_stop = True
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float], **_: Any) -> None:  # noqa: ARG002
@@ -296,8 +341,17 @@ class _Watch(TrainerCallback):  # type: ignore[misc]
         return Step(done, total, logs["loss"], logs["learning_rate"], speed, _memory(), left)
 
     def _write(self, **measured: float) -> None:
-        with self._metrics.open("a", encoding="utf-8") as file:
+        with (self._run / "metrics.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(measured) + "\n")
+
+
+def any_of(told: bool) -> bool:
+    """Whether any of the processes was told so: they must do the same, or they wait for each other."""
+    if not torch.distributed.is_initialized():
+        return told
+    answer = torch.tensor(int(told), device=loading.device())
+    torch.distributed.all_reduce(answer, torch.distributed.ReduceOp.MAX)
+    return bool(answer.item())
 
 
 def _tokens(row: Row) -> int:
@@ -308,13 +362,3 @@ def _memory() -> int:
     if torch.cuda.is_available():
         return int(torch.cuda.max_memory_allocated())
     return int(psutil.Process().memory_info().rss)
-
-
-def _save(model: Any, adapter: Path) -> None:
-    """Write the adapter beside its place, then move it there: it is whole or not at all."""
-    part = adapter.with_name(".adapter")
-    shutil.rmtree(part, ignore_errors=True)
-    model.save_pretrained(str(part))
-    loading.remember_base(model, part)
-    shutil.rmtree(adapter, ignore_errors=True)
-    part.rename(adapter)

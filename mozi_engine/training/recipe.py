@@ -86,6 +86,22 @@ class Lora:
     dropout: float = 0.0
 
 
+class Offload(Enum):
+    """What waits in the processor's memory rather than on the GPU, and is fetched when it is needed."""
+
+    none = "none"
+    optimizer = "optimizer"
+    all = "all"  # the optimizer and the weights
+
+
+@dataclass
+class Zero:
+    """What of a training the processes divide among themselves (ZeRO; Rajbhandari et al., 2020)."""
+
+    stage: int = 0  # 1: the optimizer's state; 2: gradients too; 3: weights too; 0: nothing
+    offload: Offload = Offload.none
+
+
 @dataclass
 class ConversationData:
     """Files of conversations, as `mozi prepare` writes them: `sft.jsonl`."""
@@ -113,9 +129,11 @@ class SftRecipe:
     epochs: int = MISSING
     steps: int = 0  # stop after so many; 0: when the epochs are over
     checkpointing: bool = False  # compute activations twice rather than keep them
+    zero: Zero = field(default_factory=Zero)
     save_every: int = MISSING  # steps
     keep: int = 2  # checkpoints
     evaluate_every: int = 0  # steps; 0: only before and after
+    best: bool = True  # what is left is the adapter of the lowest held-out loss; false: the last step's
     threads: int = 0  # 0: as torch chooses
     seed: int = 0
 

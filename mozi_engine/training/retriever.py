@@ -21,7 +21,7 @@ from sentence_transformers.sentence_transformer.losses import MultipleNegativesR
 from sentence_transformers.sentence_transformer.training_args import SentenceTransformerTrainingArguments
 from transformers import PrinterCallback, TrainerCallback
 
-from mozi_engine.datasets import evidence
+from mozi_engine.datasets import qasper
 from mozi_engine.datasets.qasper import QasperPaper
 from mozi_engine.errors import DataError, RecipeError
 from mozi_engine.evaluation import official
@@ -29,7 +29,7 @@ from mozi_engine.evaluation.bootstrap import Score
 from mozi_engine.evaluation.retrieval import found as found_by
 from mozi_engine.evaluation.retrieval import table
 from mozi_engine.retrieval.dense import Dense, Encoder, Vectors, searched
-from mozi_engine.training import runs
+from mozi_engine.training import curves, history, runs
 from mozi_engine.training.export import Agreement, agreement, export
 from mozi_engine.training.pairs import Pair, pairs
 from mozi_engine.training.recipe import RetrieverRecipe
@@ -68,9 +68,9 @@ class Data:
 
 def data(recipe: RetrieverRecipe) -> Data:
     """The recipe's data. Raises DataError when nothing is left to train on."""
-    held_out = evidence.papers(recipe.data.evaluate) if recipe.data.evaluate else []
+    held_out = qasper.papers(recipe.data.evaluate) if recipe.data.evaluate else []
     known = {paper.id for paper in held_out}
-    papers = [paper for paper in evidence.papers(recipe.data.train) if paper.id not in known]
+    papers = [paper for paper in qasper.papers(recipe.data.train) if paper.id not in known]
     found = pairs(papers, recipe.positives, recipe.negatives, recipe.seed)
     if not found:
         raise DataError(
@@ -86,6 +86,9 @@ def train(recipe: RetrieverRecipe, run: Path, report: Report, *, resume: bool = 
     checkpoint with `resume`: weights, optimizer, schedule, data order. Raises DataError, RecipeError.
     """
     runs.claim(run, recipe, resume=resume)
+    checkpoint, step = runs.last_checkpoint(run) if resume else (None, 0)
+    if checkpoint:
+        runs.rewind(run / "metrics.jsonl", step)
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
     torch.manual_seed(recipe.seed)
@@ -100,10 +103,10 @@ def train(recipe: RetrieverRecipe, run: Path, report: Report, *, resume: bool = 
         train_dataset=_dataset(found.train),
         loss=MultipleNegativesRankingLoss(model, scale=recipe.scale),
         evaluator=evaluator,
-        callbacks=[_Heard(report)],
+        callbacks=[_Heard(run, report), *curves.tensorboard(run, step)],
     )
     trainer.remove_callback(PrinterCallback)
-    trainer.train(resume_from_checkpoint=resume)
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     model.max_seq_length = max(recipe.tokens, 256)  # what was cut in training to save time is read in use
     model.save(str(run / "model"))
     return run / "model"
@@ -207,11 +210,17 @@ class _Quiet:
 
 
 class _Heard(TrainerCallback):  # type: ignore[misc]
-    """Passes the trainer's steps on."""
+    """Writes the trainer's steps down, and passes them on."""
 
-    def __init__(self, report: Report) -> None:
-        self._report = report
+    def __init__(self, run: Path, report: Report) -> None:
+        self._run, self._report = run, report
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
+        history.began(self._run, state.max_steps)
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float], **_: Any) -> None:  # noqa: ARG002
         if "loss" in logs:
+            measured = {"step": state.global_step, "loss": logs["loss"], "lr": logs["learning_rate"]}
+            with (self._run / "metrics.jsonl").open("a", encoding="utf-8") as file:
+                file.write(json.dumps(measured) + "\n")
             self._report(Step(state.global_step, state.max_steps, logs["loss"]))

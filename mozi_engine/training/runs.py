@@ -7,22 +7,29 @@ import shutil
 from pathlib import Path
 
 from mozi_engine.errors import RecipeError
-from mozi_engine.training.recipe import written
+from mozi_engine.training.recipe import load, written
+
+_STOP = "stop"  # a file; while it lies in a run's folder, the training saves and ends with its step
 
 
 def claim(run: Path, recipe: object, *, resume: bool) -> None:
     """Take the folder for this recipe, which is written into it. Raises RecipeError for another's."""
-    kept, text = run / "recipe.yaml", written(recipe)
-    if resume:
-        if not kept.exists() or not any((run / "checkpoints").glob("checkpoint-*")):
-            raise RecipeError(f"{run} holds no checkpoint", hint="start without --resume")
-        if kept.read_text("utf-8") != text:
-            raise RecipeError(f"{run} was begun with another recipe", hint=f"resume with {kept}")
-        return
-    if run.exists() and any(run.iterdir()):
-        raise RecipeError(f"{run} is not empty", hint="name a new folder, or --resume this run")
-    run.mkdir(parents=True, exist_ok=True)
-    kept.write_text(text, "utf-8")
+    check(run, recipe, resume=resume)
+    if not resume:
+        run.mkdir(parents=True, exist_ok=True)
+        (run / "recipe.yaml").write_text(written(recipe), "utf-8")
+
+
+def check(run: Path, recipe: object, *, resume: bool) -> None:
+    """Raise RecipeError where the folder cannot be taken for this recipe."""
+    kept = run / "recipe.yaml"
+    if not resume:
+        if run.exists() and any(run.iterdir()):
+            raise RecipeError(f"{run} is not empty", hint="name a new folder, or --resume this run")
+    elif not kept.exists() or not any((run / "checkpoints").glob("checkpoint-*")):
+        raise RecipeError(f"{run} holds no checkpoint", hint="start without --resume")
+    elif load(kept, type(recipe)) != recipe:  # an older mozi's text may lack a key that has a default
+        raise RecipeError(f"{run} was begun with another recipe", hint=f"resume with {kept}")
 
 
 def last_checkpoint(run: Path) -> tuple[Path, int]:
@@ -54,3 +61,21 @@ def rewind(metrics: Path, step: int) -> None:
         except ValueError:
             break
     metrics.write_text("".join(kept), "utf-8")
+
+
+def ask_to_stop(run: Path) -> bool:
+    """Have the training of the run save and end; False where there is none yet that could."""
+    begun = (run / "recipe.yaml").exists()
+    if begun:
+        (run / _STOP).touch()
+    return begun
+
+
+def asked_to_stop(run: Path) -> bool:
+    """Whether the run is to end."""
+    return (run / _STOP).exists()
+
+
+def forget_stop(run: Path) -> None:
+    """Before a training begins: it is not to end because an earlier one was."""
+    (run / _STOP).unlink(missing_ok=True)

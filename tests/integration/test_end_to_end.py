@@ -20,6 +20,7 @@ pytestmark = pytest.mark.model
 QUESTIONS = (
     "How many author nodes does the literature graph have?",
     "What is the F1 of ScienceParse for bibliography years?",
+    "What is this paper about?",
     "What is the capital of France?",
 )
 
@@ -57,7 +58,7 @@ def under(document: pymupdf.Document, boxes: list[dict[str, Any]]) -> str:
 
 def test_the_answers_name_the_right_thing(answers: list[dict[str, Any]]) -> None:
     assert tuple(answer["question"] for answer in answers) == QUESTIONS
-    authors, years, _ = answers
+    authors, years, *_ = answers
     assert "12M" in authors["answer"]
     assert "98.0" in years["answer"]
     assert authors["verdict"] == years["verdict"] == "answered"
@@ -67,10 +68,16 @@ def test_the_answers_name_the_right_thing(answers: list[dict[str, Any]]) -> None
 
 
 def test_the_citations_are_where_the_paper_says_it(answers: list[dict[str, Any]]) -> None:
-    authors, years, _ = answers
+    authors, years, *_ = answers
     assert "The literature graph has 12M nodes of this type." in [c["quote"] for c in authors["citations"]]
     assert "bibliography years | 98.0 | 98.0 | 98.0" in [c["quote"] for c in years["citations"]]
     assert {c["page"] for c in authors["citations"]} == {2}
+
+
+def test_what_the_paper_is_about_stands_in_its_abstract(answers: list[dict[str, Any]]) -> None:
+    about = answers[2]
+    cited = {about["evidence"][citation["passage"]]["section"] for citation in about["citations"]}
+    assert (about["verdict"], cited) == ("answered", {"Abstract"})
 
 
 def test_what_the_paper_does_not_say_is_refused(answers: list[dict[str, Any]]) -> None:

@@ -49,7 +49,7 @@ def test_every_retriever_is_scored_and_broken_records_are_named(data: Path) -> N
     assert list(tables) == ["bm25", "dense", "hybrid"]
     assert tables["bm25"]["MRR"]["value"] == 1.0
     assert tables["bm25"]["MRR"]["interval"] == [1.0, 1.0]
-    assert "skipped broken" in ran.stderr
+    assert "skipped qasper.json:2: broken" in ran.stderr
 
 
 def test_two_retrievers_are_compared(data: Path, tmp_path: Path) -> None:
@@ -99,7 +99,9 @@ def test_answers_are_predicted_once_and_scored_as_often_as_asked(
 
 
 def test_scoring_alone_needs_predictions(data: Path, tmp_path: Path) -> None:
-    message, hint = refusal(mozi("eval", "qasper", data, tmp_path, "--score-only"), noted="skipped broken")
+    message, hint = refusal(
+        mozi("eval", "qasper", data, tmp_path, "--score-only"), noted="skipped qasper.json:2: broken"
+    )
     assert "predictions.jsonl is not there" in message
     assert "--score-only" in hint
 
@@ -121,7 +123,7 @@ def test_another_run_is_not_mixed_in(data: Path, tmp_path: Path, openai: OpenAIS
     openai.says("SQuAD.")
     assert mozi(*_asks(data, tmp_path / "run", openai)).returncode == 0
     ran = mozi(*_asks(data, tmp_path / "run", openai, "--evidence", "gold"))
-    message, _ = refusal(ran, noted="skipped broken")
+    message, _ = refusal(ran, noted="skipped qasper.json:2: broken")
     assert "holds another run: evidence retrieved" in message
 
 

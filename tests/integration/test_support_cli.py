@@ -71,3 +71,26 @@ def test_private_leaves_nothing_on_the_disk(openai: OpenAIServer, home: Path, pr
         assert terminal.leave()[0] == 0
     written = b"".join(file.read_bytes() for file in home.rglob("*") if file.is_file())
     assert (SECRET.encode() in written) is not private
+
+
+ELSEWHERE = ("chat", "--support", "--base-url", "http://model.invalid/v1", "--model", "qwen3")
+
+
+def test_that_messages_leave_this_machine_is_said(openai: OpenAIServer) -> None:
+    openai.says(REPLY)
+    assert "leaves this machine" in mozi(*ELSEWHERE, "-a", SECRET).stderr
+    assert "leaves this machine" not in mozi(*support(openai), "-a", SECRET).stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are Unix's")
+def test_a_dialogue_that_leaves_this_machine_is_agreed_to_first() -> None:
+    from tests.terminal import on_terminal
+
+    with on_terminal(*ELSEWHERE, "--plain") as terminal:
+        assert "model.invalid" in terminal.until("Go on? [y/N]")
+        terminal.type("n\r")
+        assert terminal.leave()[0] == 1
+    with on_terminal(*ELSEWHERE, "--plain") as terminal:
+        terminal.until("Go on? [y/N]")
+        terminal.type("y\r")
+        terminal.until("not a clinician")

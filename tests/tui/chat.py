@@ -61,20 +61,21 @@ async def chatting(
     size: tuple[int, int] = (120, 40),
     **start: Any,
 ) -> AsyncIterator[tuple[ChatApp, Pilot[None]]]:
-    """The screen on this paper, ready to be asked unless the model is still to be loaded."""
+    """The screen on this paper, ready to be asked unless the model is still to be loaded, or `load` is given."""
 
-    def load(_: Settings) -> Model:
+    def scripted(_: Settings) -> Model:
         model.loaded.wait(60)
         return model
 
+    load = start.pop("load", None)
     settings = start.pop("settings", Settings(engine="remote", base_url="http://127.0.0.1:9/v1"))
     begin = Start(settings, GenerationSettings(), **{"reference": str(paper or ""), **start})
-    app = ChatApp(begin, lambda post, start: Desk(post, start.settings, start.decoding, load))
+    app = ChatApp(begin, lambda post, start: Desk(post, start.settings, start.decoding, load or scripted))
     async with app.run_test(size=size) as pilot:
         await until(pilot, lambda: app.desk)
         if paper:
             await until(pilot, lambda: app.chat.status.state("index").stage == "ready", 60)
-        if model.loaded.is_set():
+        if model.loaded.is_set() and not load:
             await until(pilot, lambda: app.chat.status.state("model").stage == "ready")
         yield app, pilot
         model.loaded.set()

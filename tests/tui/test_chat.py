@@ -8,7 +8,7 @@ import pytest
 
 from mozi_cli.tui.exchange_view import Sources
 from mozi_engine.errors import ModelError
-from mozi_engine.sessions.store import Store
+from mozi_engine.sessions.store import Exchange, Store
 from tests.tui.chat import AUTHORS, HOW_MANY, Model, ask, chatting, put, shown
 from tests.tui.host import until
 
@@ -79,6 +79,57 @@ async def test_questions_stand_in_line(example_read: Path) -> None:
         model.goes_on.set()
         await until(pilot, lambda: second.progress == "answered")
         assert len(model.prompts) == 3  # the second question was also rewritten to stand alone
+
+
+async def test_a_question_is_kept_while_it_waits_for_the_model(example_read: Path) -> None:
+    model = Model([AUTHORS])
+    model.loaded.clear()
+    async with chatting(model, example_read) as (app, pilot):
+        await put(app, pilot, HOW_MANY)
+        (kept,) = held()
+        assert (kept.question, kept.text, kept.state) == (HOW_MANY, "", "stopped")
+        model.loaded.set()
+        await until(pilot, lambda: [each.state for each in held()] == ["answered"])
+
+
+async def test_a_question_in_line_is_kept(example_read: Path) -> None:
+    model = Model([AUTHORS])
+    model.goes_on.clear()
+    async with chatting(model, example_read) as (app, pilot):
+        first = await put(app, pilot, HOW_MANY)
+        await until(pilot, lambda: first.text)
+        await put(app, pilot, "And the papers?")
+        assert [each.question for each in held()] == [HOW_MANY, "And the papers?"]
+
+
+async def test_a_question_that_is_taken_back_leaves_no_trace() -> None:
+    async with chatting(Model([])) as (app, pilot):
+        await pilot.press("escape")  # the library
+        await put(app, pilot, HOW_MANY)
+        assert [each.question for each in held()] == [HOW_MANY]
+        await pilot.press("escape")
+        await until(pilot, lambda: not app.chat.transcript.views)
+        assert app.chat.question.text == HOW_MANY
+        with Store.open() as store:
+            assert store.recent() == ()
+
+
+async def test_a_question_to_a_paper_that_cannot_be_read_is_kept_as_failed(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.pdf"
+    broken.write_bytes(b"no pdf")
+    async with chatting(Model([])) as (app, pilot):
+        await pilot.press("escape")
+        await put(app, pilot, HOW_MANY)
+        app.desk.open(str(broken))  # type: ignore[union-attr]
+        await until(pilot, lambda: [each.state for each in held()] == ["failed"])
+        assert app.chat.question.text == HOW_MANY
+
+
+def held() -> tuple[Exchange, ...]:
+    """What another mozi finds of the conversation: what would be left if this one were killed now."""
+    with Store.open() as store:
+        (kept,) = store.recent()
+        return store.load(kept.session.id).exchanges
 
 
 async def test_up_brings_back_what_was_asked(example_read: Path) -> None:

@@ -10,13 +10,17 @@ import pymupdf
 import pytest
 
 from mozi_cli.tui.app import ChatApp
+from mozi_cli.tui.confirm import ConfirmScreen
 from mozi_cli.tui.messages import PaperFailed
 from mozi_cli.tui.password_screen import PasswordScreen
 from mozi_cli.tui.start import Start
+from mozi_engine import states
+from mozi_engine.generation import engines
 from mozi_engine.sessions.exporting import WRITERS
 from mozi_engine.sessions.store import Store
 from mozi_engine.settings import Settings
 from mozi_engine.types import GenerationSettings
+from tests.openai_server import OpenAIServer
 from tests.tui.chat import AUTHORS, HOW_MANY, Model, ask, chatting, put, shown
 from tests.tui.host import until
 
@@ -36,6 +40,63 @@ async def test_another_model_goes_on_with_the_conversation(example_read: Path) -
     with Store.open() as store:
         (kept,) = store.recent()
         assert [each.model for each in store.load(kept.session.id).exchanges] == ["scripted", "another"]
+
+
+ELSEWHERE = Settings(model="qwen3", engine="remote", base_url="https://model.invalid/v1")
+
+
+async def test_a_companion_on_another_machine_is_agreed_to_first() -> None:
+    async with chatting(Model([]), mode="support", settings=ELSEWHERE) as (app, pilot):
+        await until(pilot, lambda: "model.invalid" in shown(app))
+        assert isinstance(app.screen, ConfirmScreen)
+        assert app.mode == "paper"
+        await pilot.press("enter")
+        await until(pilot, lambda: app.screen is app.chat)
+        assert app.mode == "paper"
+        await pilot.press("f2")
+        await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+        await pilot.press("y")
+        await until(pilot, lambda: app.mode == "support")
+        await until(pilot, lambda: "model.invalid" in shown(app))
+        await pilot.press("f2", "f2")
+        assert app.mode == "support"
+
+
+async def test_the_library_says_what_the_model_has_read(example_read: Path) -> None:
+    async with chatting(Model([]), example_read) as (app, pilot):
+        await pilot.press("ctrl+l")
+        await until(pilot, lambda: "8 pages" in shown(app))
+        assert "read by the model" not in shown(app)
+        await pilot.press("escape")
+        assert app.session
+        assert app.session.paper
+        states.keep("read", _write_state, 9, 9, 10**6, paper=app.session.paper.id, model="scripted")
+        await pilot.press("ctrl+l")
+        await until(pilot, lambda: "✓ read by the model" in shown(app))
+
+
+def _write_state(name: str) -> None:
+    states.folder().mkdir(parents=True, exist_ok=True)
+    (states.folder() / name).write_bytes(b"state")
+
+
+async def test_a_server_that_is_away_is_not_said_to_be_ready(
+    example_read: Path, openai: OpenAIServer
+) -> None:
+    openai.status = 503
+    settings = Settings(model="qwen3", engine="remote", base_url=openai.url)
+    async with chatting(Model([]), example_read, settings=settings, load=engines.load) as (app, pilot):
+        status = app.chat.status
+        await until(pilot, lambda: status.state("model").stage == "failed")
+        assert "✗ model qwen3" in shown(app)
+        assert (await ask(app, pilot, HOW_MANY)).progress == "failed"
+        openai.status = 200
+        openai.says(AUTHORS, AUTHORS, AUTHORS)
+        assert (await ask(app, pilot, HOW_MANY)).progress == "answered"
+        await until(pilot, lambda: status.state("model").stage == "ready")
+        openai.status = 503
+        assert (await ask(app, pilot, HOW_MANY)).progress == "failed"
+        await until(pilot, lambda: status.state("model").stage == "failed")
 
 
 async def test_the_companion_needs_no_paper() -> None:

@@ -131,6 +131,17 @@ def test_a_negative_finding_is_an_answer_and_no_refusal(answer: str) -> None:
     assert done.answer.verdict == "answered"
 
 
+def test_the_abstract_is_read_whatever_is_asked_and_can_be_cited() -> None:
+    abstract = passage("We describe a graph of the scientific literature.", 7, "Abstract")
+    model = Scripted(["It describes a graph of the scientific literature."])
+    answerer = Answerer(PAPER, Bm25(PASSAGES), model, None, 1, GenerationSettings(), opening=(abstract,))
+    done = list(answerer.answer("How many labelled papers?"))[-1]
+    assert isinstance(done, Done)
+    assert abstract.text in model.prompts[0][1].text
+    assert [item.passage for item in done.answer.evidence] == [PASSAGES[1], abstract]
+    assert [citation.evidence for citation in done.answer.citations] == [1]
+
+
 WHOLE = (Turn("system", "Answer."), Turn("user", "Paper: A Graph"))
 
 

@@ -10,7 +10,7 @@ import pytest
 from mozi_engine.errors import ModelError
 from mozi_engine.generation.apart import Apart
 from mozi_engine.settings import Settings
-from mozi_engine.types import GenerationSettings, Prefill, Remembering, Turn
+from mozi_engine.types import Briefed, GenerationSettings, Prefill, Remembering, Turn
 
 CAPITAL = (Turn("system", "Answer in one word."), Turn("user", "What is the capital of France?"))
 LONG = (Turn("system", "Do as you are told."), Turn("user", "word " * 200))
@@ -28,6 +28,7 @@ def model(model_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Apart]:
 def test_it_answers_stops_and_answers_again(model: Apart) -> None:
     decoding = GenerationSettings(max_new_tokens=8)
     assert isinstance(model, Remembering)
+    assert isinstance(model, Briefed)
     assert model.count_tokens("hello there") == 2
     reading = model.read(LONG, held=lambda: False)
     assert isinstance(next(reading), Prefill)

@@ -73,6 +73,7 @@ def test_what_the_paper_does_not_answer_is_said() -> None:
 def test_bibtex_holds_what_is_known_and_each_quotation_once() -> None:
     kept = conversation(exchange("How large?", ANSWER), exchange("How large again?", ANSWER))
     assert exporting.bibtex(kept) == (
+        "% The authors are to be added: a PDF does not tell them reliably.\n"
         "@misc{construction-012345,\n"
         "  title = {{Construction of the Literature Graph}},\n"
         "  year = {2018},\n"
@@ -134,7 +135,7 @@ def test_any_words_make_whole_documents(title: str, reference: str, quoted: str,
     kept = conversation(exchange(question, answer), paper=replace(PAPER, title=title, reference=reference))
     entry = exporting.bibtex(kept)
     assert entry.count("{") == entry.count("}")
-    assert re.fullmatch(r"@misc\{[a-z-]+-012345,\n(?:  [a-z]+ = \{.*\},\n)+\}\n", entry)
+    assert re.fullmatch(r"% .*\n@misc\{[a-z-]+-012345,\n(?:  [a-z]+ = \{.*\},\n)+\}\n", entry)
     headings = [line for line in exporting.markdown(kept).split("\n") if line.startswith("#")]
     assert len(headings) == 2
     assert json.loads(exporting.WRITERS["json"](kept))["exchanges"][0]["question"] == question

@@ -11,9 +11,10 @@ import pytest
 from mozi_engine import states
 from mozi_engine.errors import ModelError
 from mozi_engine.generation import engines
-from mozi_engine.prompts import PAPER
+from mozi_engine.prompts import PAPER, render, render_opening
 from mozi_engine.settings import Settings
 from mozi_engine.types import GenerationSettings, Generator, Prefill, Turn, Usage
+from tests.conftest import passage
 
 pytestmark = pytest.mark.model
 
@@ -67,6 +68,20 @@ def test_the_instructions_are_known_before_the_first_question(
         for state in states.folder().glob("*.state"):
             state.write_bytes(state.read_bytes()[:-1])
     first = next(stream(engines.load(Settings(context=512)), (Turn("system", PAPER), Turn("user", "Why?"))))
+    assert isinstance(first, Prefill)
+    assert first.total - first.cached < 16
+
+
+def test_a_paper_s_opening_is_read_once_and_remembered(
+    model_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MOZI_HOME", str(model_home))
+    abstract = passage("We build a graph of the scientific literature and put it to use.", 0, "Abstract")
+    begun = render_opening("A Graph", (abstract,))
+    engines.brief(engines.load(Settings(context=512)), begun, 1)
+    later = engines.load(Settings(context=512))
+    engines.brief(later, begun, 1)
+    first = next(stream(later, render("A Graph", [], "Why?", opening=(abstract,))))
     assert isinstance(first, Prefill)
     assert first.total - first.cached < 16
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mozi_engine.paper.passages import split
+from mozi_engine.paper.passages import opening, split
 from mozi_engine.sentences import sentences
 from mozi_engine.types import Box, Kind, Paper, Paragraph, Section, Word
 
@@ -81,6 +81,13 @@ def test_a_table_keeps_its_rows_and_its_caption() -> None:
     found = split(paper(("S", [rows, paragraph("Table 1: Results.", "caption"), paragraph("Then we " * 9)])))
     assert [p.kind for p in found] == ["table", "text"]
     assert found[0].text == "Model | F1\nOurs | 54.1\nTable 1: Results."
+
+
+def test_the_opening_is_the_abstract_as_far_as_it_is_short() -> None:
+    lines = [paragraph(f"Line {n}: {'of many words ' * 35}") for n in range(4)]
+    passages = split(paper(("ABSTRACT", lines), ("1 Introduction", lines)))
+    assert opening(passages) == passages[:2]
+    assert opening(split(paper(("1 Introduction", lines)))) == ()
 
 
 def test_sections_do_not_share_a_passage() -> None:

@@ -96,7 +96,8 @@ def test_an_example_is_rendered_as_chat_renders_it_and_holds_the_gold(raw: Path,
     assert system == {"role": "system", "content": prompts.PAPER}
     assert "We use SQuAD and NQ" in user["content"]
     assert user["content"].endswith("Question: Which data is used?")
-    assert user["content"].count("Passage from") + user["content"].count("Passage:") == 4
+    assert user["content"].count("Passage from") + user["content"].count("Passage:") == 1 + 4
+    assert user["content"].startswith('Paper: A Graph\n\nPassage from "Abstract":\n')
     assert said == {"role": "assistant", "content": "SQuAD, NQ"}
     assert last["messages"][-1]["content"] == examples.NOT_IN_PAPER
     assert examples.NOT_IN_PAPER in prompts.PAPER
@@ -105,9 +106,11 @@ def test_an_example_is_rendered_as_chat_renders_it_and_holds_the_gold(raw: Path,
 def test_gold_alone_and_the_original_filter(raw: Path, tmp_path: Path) -> None:
     _prepare(raw, tmp_path / "gold", passages=0)
     first = _lines(tmp_path / "gold" / "train" / "sft.jsonl")[0]
-    assert first["messages"][1]["content"].count("Passage from") == 1
+    assert first["messages"][1]["content"].count("Passage from") == 1 + 1
     made = _prepare(raw, tmp_path / "original", original=True)
-    types = [line["type"] for line in _lines(tmp_path / "original" / "train" / "sft.jsonl")]
+    lines = _lines(tmp_path / "original" / "train" / "sft.jsonl")
+    assert lines[0]["messages"][1]["content"].count("Passage from") == 1
+    types = [line["type"] for line in lines]
     assert types == ["extractive", "abstractive", "boolean"]
     assert made.left_out["train"]["unanswerable (the original's filter)"] == 1
 

@@ -1,4 +1,4 @@
-from mozi_engine.prompts import render, render_standalone
+from mozi_engine.prompts import render, render_opening, render_standalone
 from mozi_engine.types import Evidence, Turn
 from tests.conftest import passage
 
@@ -15,6 +15,17 @@ def test_the_prompt_is_the_instructions_then_the_evidence_then_the_question() ->
         "user",
         'Paper: A Graph\n\nPassage from "Introduction":\nThe graph has 280M nodes.\n\n'
         "Passage:\nIt is deployed.\n\nQuestion: How many nodes?",
+    )
+
+
+def test_the_prompt_begins_with_the_paper_s_opening_which_is_not_said_twice() -> None:
+    abstract, found = passage("We build a graph.", 0, "Abstract"), passage("It has 280M nodes.", 1, "Graph")
+    evidence = [Evidence(found, 1.0, 1), Evidence(abstract, 0.5, 2)]
+    system, user = render("A Graph", evidence, "How many nodes?", opening=(abstract,))
+    begun = render_opening("A Graph", (abstract,))
+    assert begun == (system, Turn("user", 'Paper: A Graph\n\nPassage from "Abstract":\nWe build a graph.'))
+    assert user.text == (
+        f'{begun[1].text}\n\nPassage from "Graph":\nIt has 280M nodes.\n\nQuestion: How many nodes?'
     )
 
 

@@ -52,6 +52,14 @@ def test_answers_are_written_as_they_come_in_the_official_form(tmp_path: Path) -
     ]
 
 
+def test_the_abstract_is_read_but_is_no_paragraph_that_can_be_evidence(tmp_path: Path) -> None:
+    paper = replace(PAPER, abstract="We built a very large graph.")
+    asking, model = _asking("We built a very large graph.", ANSWERS[1])
+    first, _ = predict([paper], asking, tmp_path)
+    assert all("We built a very large graph." in prompt[1].text for prompt in model.prompts)
+    assert first.predicted_evidence == (GOLD,)
+
+
 @pytest.mark.parametrize("kept", [0, 1, 25, 80, 160])
 def test_a_run_that_was_cut_anywhere_goes_on_to_the_same_bytes(tmp_path: Path, kept: int) -> None:
     list(predict([PAPER], _asking(*ANSWERS)[0], tmp_path / "whole"))

@@ -153,6 +153,17 @@ def test_a_paper_is_read_once_and_remembered() -> None:
     assert again.reads == 0
 
 
+def test_a_paper_that_was_read_to_its_end_is_known_as_such() -> None:
+    reading = Reading(PAPER, Reader(), LIMIT)
+    steps = reading.steps()
+    next(steps)
+    steps.close()
+    reading.keep()
+    assert states.papers("reader") == frozenset()
+    list(reading.steps())
+    assert states.papers("reader") == {PAPER.id}
+
+
 def test_reading_that_was_stopped_goes_on_where_it_was() -> None:
     reading = Reading(PAPER, Reader(), LIMIT)
     steps = reading.steps()

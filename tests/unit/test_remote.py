@@ -132,3 +132,24 @@ def test_openais_key_is_shown_to_openai_only(
     assert engines.key(address) == sent
     monkeypatch.setenv("MOZI_API_KEY", "mine")
     assert engines.key(address) == "mine"
+
+
+@pytest.mark.parametrize("status", [200, 404, 500])
+def test_whoever_answers_a_look_is_there(openai: OpenAIServer, status: int) -> None:
+    openai.status = status
+    Remote(openai.url, name="qwen3").look()
+    assert openai.requests == []  # nothing was asked
+
+
+@pytest.mark.parametrize(("status", "hint"), [(401, "MOZI_API_KEY"), (503, "log")])
+def test_a_look_tells_who_does_not_let_one_in(openai: OpenAIServer, status: int, hint: str) -> None:
+    openai.status = status
+    with pytest.raises(ServerError, match=str(status)) as refused:
+        Remote(openai.url, name="qwen3").look()
+    assert hint in refused.value.hint
+
+
+def test_a_look_tells_that_nobody_is_there() -> None:
+    with pytest.raises(ServerError, match="no answer from") as refused:
+        Remote("http://127.0.0.1:9/v1", name="qwen3").look()
+    assert "--base-url" in refused.value.hint

@@ -76,3 +76,23 @@ def test_what_a_command_was_given_tells_the_engine(given: dict[str, str], engine
     assert found.engine == engine
     assert found.model == Settings().model
     assert all(getattr(found, name) == value for name, value in given.items())
+
+
+@pytest.mark.parametrize(
+    ("engine", "address", "host"),
+    [
+        ("llamacpp", "https://api.example.org/v1", ""),
+        ("remote", "https://api.example.org/v1", "api.example.org"),
+        ("remote", "http://192.168.1.7:11434/v1", "192.168.1.7"),
+        ("remote", "http://[fe80::1]/v1", "fe80::1"),
+        ("remote", "http://127.0.0.1:11434/v1", ""),
+        ("remote", "http://127.1.2.3/v1", ""),
+        ("remote", "http://[::1]:80/v1", ""),
+        ("remote", "http://localhost/v1", ""),
+        ("remote", "http://localhost.example.org/v1", "localhost.example.org"),
+        ("remote", "http://me@evil.org:pw@127.0.0.1/v1", ""),
+        ("remote", "", ""),
+    ],
+)
+def test_whether_prompts_leave_this_machine(engine: str, address: str, host: str) -> None:
+    assert Settings(engine=engine, base_url=address).elsewhere == host

@@ -109,3 +109,15 @@ def test_a_folder_that_cannot_be_written_to_costs_nothing(home: Path) -> None:
     states.folder().write_text("a file where the folder should be")
     assert not states.keep("a", lambda name: (states.folder() / name).write_bytes(b"x"), 1, 1, LIMIT)  # type: ignore[func-returns-value, arg-type, return-value]
     assert states.find("a") is None
+
+
+def test_which_papers_a_model_has_read_to_their_end() -> None:
+    states.keep("whole", _write(b"x"), 20, 20, LIMIT, paper="p", model="qwen")
+    states.keep("half", _write(b"x"), 10, 20, LIMIT, paper="q", model="qwen")
+    states.keep("other", _write(b"x"), 20, 20, LIMIT, paper="r", model="another")
+    states.keep("instructions", _write(b"x"), 20, 20, LIMIT)
+    for number, damage in enumerate(
+        (b"", b"[]", b'{"sha256": 1}', b'{"sha256":"","bytes":1,"tokens":"","total":1}')
+    ):
+        (states.folder() / f"{number}.json").write_bytes(damage)
+    assert states.papers("qwen") == {"p"}

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mozi_engine.datasets import evidence
+from mozi_engine.datasets import qasper
 from mozi_engine.datasets.qasper import QasperPaper, Question, Reference
 from mozi_engine.errors import DataError, ModelError, RecipeError
 from mozi_engine.retrieval.dense import Encoder
@@ -64,7 +64,12 @@ def test_the_same_seed_draws_the_same_pairs(papers: list[QasperPaper]) -> None:
 
 def questions_file(path: Path, papers: list[QasperPaper]) -> Path:
     records = {
-        question.id: {"article_id": each.id, "text": question.text, "evidence": sorted(question.evidence)}
+        question.id: {
+            "article_id": each.id,
+            "text": question.text,
+            "extractive_spans": ["x"],
+            "evidence": sorted(question.evidence),
+        }
         for each in papers
         for question in each.questions
     }
@@ -92,7 +97,7 @@ def published_file(path: Path, papers: list[QasperPaper]) -> Path:
 def test_questions_without_papers_bring_their_evidence_as_passages(
     tmp_path: Path, papers: list[QasperPaper]
 ) -> None:
-    read = list(evidence.read(questions_file(tmp_path / "q.json", papers)))
+    read = list(qasper.read(questions_file(tmp_path / "q.json", papers)))
     assert [item.id for item in read if isinstance(item, QasperPaper)] == ["a", "b"]
     assert isinstance(read[0], QasperPaper)
     assert {passage.text for passage in read[0].passages} == {p.text for p in papers[0].passages}
@@ -102,16 +107,16 @@ def test_a_broken_question_is_named_and_the_rest_is_read(tmp_path: Path, papers:
     path = questions_file(tmp_path / "q.json", papers)
     records = json.loads(path.read_text()) | {"broken": {"text": "no paper"}, "worse": 3}
     path.write_text(json.dumps(records))
-    read = list(evidence.read(path))
-    assert [item.question for item in read if not isinstance(item, QasperPaper)] == ["broken", "worse"]
-    assert sum(isinstance(item, QasperPaper) for item in read) == 2
+    read = list(qasper.read(path))
+    assert [item.id for item in read if not isinstance(item, QasperPaper)] == ["broken", "worse"]
+    assert [item.id for item in read if isinstance(item, QasperPaper) and item.questions] == ["a", "b"]
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{", '{"a": 1}'])
 def test_a_file_of_something_else_is_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "x.json").write_text(content)
     with pytest.raises(DataError):
-        evidence.papers([str(tmp_path / "x.json")])
+        qasper.papers([str(tmp_path / "x.json")])
 
 
 @pytest.fixture(scope="module")
@@ -168,7 +173,7 @@ def recipe(tiny: Path, tmp_path: Path, papers: list[QasperPaper]):  # type: igno
 
 
 def test_training_measures_saves_exports_and_resumes(recipe, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    from mozi_engine.training import retriever
+    from mozi_engine.training import history, retriever
     from mozi_engine.training.retriever import Evaluated, Step
 
     assert not any("metric" in pair.question for pair in retriever.data(recipe).train)
@@ -178,8 +183,13 @@ def test_training_measures_saves_exports_and_resumes(recipe, tmp_path: Path) -> 
     assert steps[-1].done == steps[-1].total
     assert all(step.loss is not None and np.isfinite(step.loss) for step in steps)
     assert [event.epoch for event in heard if isinstance(event, Evaluated)][:2] == [0, 1]
-    lines = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
-    assert all("recall_at_5" in json.loads(line) for line in lines)
+    told = history.read(tmp_path / "run")
+    losses, recall = told.measured("loss"), told.measured("recall_at_5")
+    assert (told.kind, told.step, told.total) == ("retriever", steps[-1].done, steps[-1].total)
+    assert losses
+    assert recall
+    assert losses.steps == tuple(step.done for step in steps)
+    assert len(recall.steps) == 1 + recipe.epochs
 
     agreed = retriever.export_best(model, tmp_path / "encoder", retriever.data(recipe).held_out)
     assert agreed.questions == 1

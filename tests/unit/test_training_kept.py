@@ -1,0 +1,177 @@
+"""What a training leaves: the adapter of the lowest held-out loss, curves for TensorBoard, a known end."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("transformers")
+pytest.importorskip("peft")
+pytest.importorskip("omegaconf")
+
+from mozi_cli import steps
+from mozi_engine.training import best, history
+from mozi_engine.training.best import Kept
+from mozi_engine.training.finetune import Evaluated, Step, Trained
+from mozi_engine.training.recipe import ConversationData, Lora, Optim, SftRecipe, Weights, written
+from tests import tiny_llama
+from tests.command import mozi
+from tests.unit.test_sft import ANSWERS, lines, same, trained, weights, write
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_llama.build(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture
+def recipe(base: Path, tmp_path: Path) -> SftRecipe:
+    """Learns one answer by heart, and after a while thinks worse of another."""
+    conversations = lines(40)
+    one, other = (
+        [each for each in conversations if each["messages"][2]["content"] == answer]
+        for answer in (ANSWERS[0], ANSWERS[2])
+    )
+    return SftRecipe(
+        base=str(base),
+        data=ConversationData(
+            [write(tmp_path / "train.jsonl", one[:4])], [write(tmp_path / "dev.jsonl", other[:3])]
+        ),
+        lora=Lora(rank=8, alpha=32),
+        optim=Optim(lr=3e-2, warmup=0.1),
+        weights=Weights.float32,
+        length=256,
+        packed=False,
+        batch=2,
+        epochs=10,
+        save_every=5,
+        evaluate_every=2,
+        keep=2,
+        threads=1,
+    )
+
+
+def held_out(run: Path) -> dict[int, float]:
+    measured = history.read(run).measured("held_out_loss")
+    assert measured
+    assert len({*measured.steps}) == len(measured.steps)
+    return dict(zip(measured.steps, measured.values, strict=True))
+
+
+def test_the_adapter_that_is_left_is_that_of_the_lowest_held_out_loss(
+    recipe: SftRecipe, tmp_path: Path
+) -> None:
+    ended, _ = trained(recipe, tmp_path / "run")
+    losses = held_out(tmp_path / "run")
+    lowest = min(losses, key=losses.__getitem__)
+    assert 0 < lowest < ended.total - recipe.save_every  # so no checkpoint has it any more
+    assert ended.kept == Kept(lowest, losses[lowest]) == best.read(tmp_path / "run" / "adapter")
+    again = replace(recipe, adapter=str(tmp_path / "run"), steps=1, optim=Optim(lr=1e-9))
+    trained(again, tmp_path / "again")
+    assert held_out(tmp_path / "again")[0] == pytest.approx(losses[lowest], rel=1e-5)
+
+
+def test_the_last_adapter_is_left_where_the_recipe_says_so(recipe: SftRecipe, tmp_path: Path) -> None:
+    last, _ = trained(replace(recipe, best=False), tmp_path / "last")
+    assert last.kept
+    assert last.kept.step == last.total
+    assert last.kept.held_out_loss == held_out(tmp_path / "last")[last.total]
+    unmeasured = replace(recipe, data=ConversationData(recipe.data.train))
+    ended, _ = trained(unmeasured, tmp_path / "unmeasured")
+    assert ended.kept == Kept(ended.total, None)
+    assert same(weights(tmp_path / "last"), weights(tmp_path / "unmeasured"))
+
+
+def test_a_run_that_goes_on_knows_its_lowest_loss(recipe: SftRecipe, tmp_path: Path) -> None:
+    trained(recipe, tmp_path / "unbroken")
+    losses = held_out(tmp_path / "unbroken")
+    lowest = min(losses, key=losses.__getitem__)
+    asked: list[int] = []
+    trained(recipe, tmp_path / "run", stopped=lambda: asked.append(1) or len(asked) > lowest)
+    assert history.read(tmp_path / "run").state == "running"  # this process is alive
+    ended, _ = trained(recipe, tmp_path / "run", resume=True)
+    assert ended.kept == Kept(lowest, losses[lowest])
+    assert same(weights(tmp_path / "run"), weights(tmp_path / "unbroken"))
+
+
+def test_tensorboard_finds_the_losses_and_the_learning_rate(recipe: SftRecipe, tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    recipe = replace(recipe, steps=4, save_every=1)
+    _, events = trained(recipe, tmp_path / "run")
+    (tmp_path / "run" / "checkpoints" / "checkpoint-4" / "trainer_state.json").unlink()  # killed as it saved
+    trained(recipe, tmp_path / "run", resume=True)
+    read = EventAccumulator(str(tmp_path / "run" / "tensorboard"))
+    read.Reload()
+    found = {
+        name: [(each.step, each.value) for each in read.Scalars(name)] for name in read.Tags()["scalars"]
+    }
+    told = [event for event in events if isinstance(event, Step)]
+    assert found["train/loss"] == [(each.done, pytest.approx(each.loss)) for each in told]
+    assert found["train/learning_rate"] == [(each.done, pytest.approx(each.lr)) for each in told]
+    measured = [event for event in events if isinstance(event, Evaluated)]
+    assert found["eval/loss"] == [(each.step, pytest.approx(each.loss)) for each in measured]
+
+
+def test_a_run_tells_how_many_steps_it_has(recipe: SftRecipe, tmp_path: Path) -> None:
+    ended, _ = trained(recipe, tmp_path / "run")
+    run = history.read(tmp_path / "run")
+    assert (run.kind, run.state, run.step, run.total) == ("sft", "finished", ended.total, ended.total)
+    assert not run.problems
+
+
+def test_how_a_training_ended_is_said() -> None:
+    adapter = Path("runs/x/adapter")
+    assert "--resume" in steps.ended(Trained(3, 40, None))
+    assert steps.ended(Trained(40, 40, adapter)) == "written: runs/x/adapter"
+    assert "step 20 of 40: held-out loss 1.500" in steps.ended(Trained(40, 40, adapter, Kept(20, 1.5)))
+    assert "the last step" in steps.ended(Trained(40, 40, adapter, Kept(40, 1.5)))
+
+
+ASKED_ONE = """
+import os, sys
+from pathlib import Path
+from mozi_engine.training import finetune, recipe
+asked = []
+def stopped():
+    asked.append(1)
+    return os.environ["RANK"] == "1" and len(asked) == 3
+made = recipe.load(Path(sys.argv[1]), recipe.SftRecipe)
+ended = finetune.train(made, Path(sys.argv[2]), lambda event: None, stopped=stopped)
+assert (ended.done, ended.adapter) == (3, None), ended
+"""
+
+
+def test_processes_stop_together_when_one_is_asked_to(recipe: SftRecipe, tmp_path: Path) -> None:
+    (tmp_path / "recipe.yaml").write_text(written(recipe))
+    (tmp_path / "script.py").write_text(ASKED_ONE)
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    words = [*torchrun, tmp_path / "script.py", tmp_path / "recipe.yaml", tmp_path / "run"]
+    ran = subprocess.run(words, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    assert history.read(tmp_path / "run").checkpoints == (3,)
+
+
+def test_two_processes_with_zero_2_are_one_that_accumulates_twice(recipe: SftRecipe, tmp_path: Path) -> None:
+    pytest.importorskip("deepspeed")
+    recipe = replace(recipe, steps=6, epochs=20)
+    (tmp_path / "recipe.yaml").write_text(written(recipe))
+    trained(replace(recipe, accumulate=2), tmp_path / "one")
+    words = ("train", "sft", tmp_path / "recipe.yaml", "zero.stage=2", "--gpus", 2, "--out", tmp_path / "two")
+    ran = mozi(*words, timeout=400)
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stderr.count("written: ") == 1
+    assert same(weights(tmp_path / "one"), weights(tmp_path / "two"), 1e-4)
+    one, two = (
+        [json.loads(line) for line in (tmp_path / name / "metrics.jsonl").open()] for name in ("one", "two")
+    )
+    assert [{*each} for each in one] == [{*each} for each in two]
+    for first, second in zip(one, two, strict=True):
+        assert first == pytest.approx(second, rel=1e-3)
