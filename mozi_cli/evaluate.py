@@ -102,11 +102,11 @@ def qasper(
 Transformers = Annotated[
     str, typer.Argument(metavar="MODEL", help="A transformers folder, or a name that is on the disk already.")
 ]
-Adapter = Annotated[Path | None, typer.Option(help="An adapter's folder; the base is measured too.")]
+Adapter = Annotated[Path | None, typer.Option(help="An adapter's folder or run; the base is measured too.")]
 Report = Annotated[Path | None, typer.Option(help="Write the report to this file, to compare it.")]
 
 
-@app.command(epilog="Example: mozi eval perplexity models/base held-out.jsonl --adapter runs/x/adapter")
+@app.command(epilog="Example: mozi eval perplexity models/base held-out.jsonl --adapter runs/x")
 def perplexity(
     model: Transformers,
     data: Annotated[Path, typer.Argument(metavar="DATA", help='A prepared corpus, or lines of {"text": …}.')],

@@ -13,6 +13,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils.logging import disable_progress_bar
 
 from mozi_engine.errors import ModelError
+from mozi_engine.generation import loading
 from mozi_engine.types import Turn
 
 _UNBOUNDED = 1 << 30
@@ -20,7 +21,7 @@ _POSITIONS = 256  # whose logits are made float32 at a time: a large vocabulary'
 
 
 class LanguageModel:
-    """The model and tokenizer of that name or in that folder, and an adapter (PEFT's) on it; never downloads.
+    """The model and tokenizer of that name or in that folder, and an adapter on it; never downloads.
 
     Runs on the GPU where there is one, in the weights' own type; on a CPU in float32. `context` is the most
     tokens it reads at once, `vocabulary` how many it knows. Raises ModelError when it does not load.
@@ -33,12 +34,11 @@ class LanguageModel:
         try:
             self._tokenizer = AutoTokenizer.from_pretrained(model, local_files_only=True)
             loaded = AutoModelForCausalLM.from_pretrained(model, local_files_only=True, dtype=dtype)
-            if adapter:
-                loaded = PeftModel.from_pretrained(loaded, str(adapter))
         except (OSError, ValueError, RuntimeError) as error:
-            what = f"{model} with {adapter}" if adapter else model
             reason = str(error).strip().partition("\n")[0]
-            raise ModelError(f"{what} does not load: {reason}", hint="give a transformers folder") from error
+            raise ModelError(f"{model} does not load: {reason}", hint="give a transformers folder") from error
+        if adapter:
+            loaded = loading.adapted(loaded, loading.adapter(adapter))
         self._model = loaded.to(device).eval()
         self.context: int = getattr(loaded.config, "max_position_embeddings", None) or _UNBOUNDED
         self.vocabulary: int = loaded.config.vocab_size

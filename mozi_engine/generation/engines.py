@@ -141,9 +141,10 @@ def _torch(settings: Settings) -> Generator:
             f"{settings.model} is a GGUF file, which the torch engine does not read",
             hint="--model FOLDER names a transformers model, --adapter RUN a training's",
         )
+    folder = adapter or Path(settings.model)
     return HuggingFace(
         loading.base(adapter) if default and adapter else files.expanded(settings.model),
-        name=Path(settings.adapter or settings.model).resolve().name,
+        name=(folder.parent if folder.name == "adapter" else folder).name,  # the run's
         context=settings.context,
         states=states.folder(),
         adapter=adapter,

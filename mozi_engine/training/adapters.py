@@ -57,9 +57,9 @@ def lora(run: Path, out: Path, onto: Path, *, base: str = "") -> Agreement:
     adapter = loading.adapter(run)
     base = base or loading.base(adapter)
     beginnings = agreement.prompts(template.tokenizer(base))
-    source, tokens = agreement.of(loading.adapted(loading.model(base), adapter).eval(), beginnings)
     with loading.kept(out) as part:
         _write(adapter, gguf.shape(onto), part)
+        source, tokens = agreement.of(loading.adapted(loading.model(base), adapter).eval(), beginnings)
         context = len(beginnings[-1]) + 8
         # No states: nothing is remembered of a test.
         model = LlamaCpp(onto, name=onto.stem, context=context, states=part / "none", adapter=part)

@@ -196,3 +196,34 @@ def test_the_commands_say_how_near_the_export_is(llama: Path, tmp_path: Path) ->
     assert run("gguf", llama / "run", tmp_path / "x.bin")[0] == 2
     with pytest.raises(ModelError, match="not on this disk"):
         run("gguf", llama / "run", tmp_path / "y.gguf", "--base", "qwen3-4b")
+
+
+def test_qasper_is_answered_with_an_adapter_and_the_run_remembers_which(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mozi_cli.evaluate import app as evaluate
+    from tests.unit.test_qasper import PAPERS
+
+    base = tiny_llama.build(tmp_path / "base", max_position_embeddings=8192)
+    tiny_llama.adapter(base, tmp_path / "run" / "adapter")
+    onto = tiny_llama.gguf(base, tmp_path / "base.gguf")
+    adapters.lora(tmp_path / "run", tmp_path / "x.gguf", onto)
+    data = tmp_path / "qasper.json"
+    data.write_text(json.dumps(PAPERS), "utf-8")
+    monkeypatch.setenv("MOZI_CONTEXT", "8192")
+
+    def asked(out: str, *options: object) -> Any:
+        command = ["qasper", data, tmp_path / out, "--limit", "1", "--retriever", "bm25", "-k", "1"]
+        return CliRunner().invoke(evaluate, list(map(str, [*command, *options])))
+
+    assert asked("torch", "--adapter", tmp_path / "run").exit_code == 0
+    assert asked("llama", "--model", onto, "--adapter", tmp_path / "x.gguf").exit_code == 0
+    for name in ("torch", "llama"):
+        assert len((tmp_path / name / "predictions.jsonl").read_text().splitlines()) == 1
+    assert (
+        json.loads((tmp_path / "llama" / "run.json").read_text())["model"] == f"{onto} with {tmp_path}/x.gguf"
+    )
+    assert json.loads((tmp_path / "torch" / "run.json").read_text())["model"] == str(tmp_path / "run")
+    other = asked("llama", "--model", onto)
+    assert isinstance(other.exception, MoziError)
+    assert "another run" in str(other.exception)

@@ -68,3 +68,10 @@ def test_model_files_of_one_name_are_told_apart_though_none_was_hashed(tmp_path:
         digests.add(engines.digest(catalog.find(str(tmp_path / folder / "model.gguf"))))
     assert len(digests) == 3
     assert engines.digest(spec := catalog.find("qwen3-4b")) == spec.sha256
+
+
+def test_what_a_model_is_built_like(tmp_path: Path) -> None:
+    path = _header(tmp_path, block_count=2, attention__head_count=4, attention__head_count_kv=2)
+    assert gguf.shape(path) == gguf.Shape("", 2, 4, 2)
+    path = _header(tmp_path, block_count=2, attention__head_count=4)
+    assert gguf.shape(path).key_heads == 4

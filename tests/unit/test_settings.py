@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from mozi_engine.errors import SettingsError
-from mozi_engine.settings import Settings, load
+from mozi_engine.settings import Settings, chosen, load
 
 
 def _write(tmp_path: Path, text: str) -> Path:
@@ -59,6 +59,23 @@ def test_a_wrong_variable_is_named(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="MOZI_ENGINE = 'cuda'") as caught:
         load(tmp_path / "none.toml", {"MOZI_ENGINE": "cuda"})
     assert "llamacpp" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("given", "engine"),
+    [
+        ({}, "llamacpp"),
+        ({"adapter": "runs/x"}, "torch"),
+        ({"adapter": "x.gguf"}, "llamacpp"),
+        ({"base_url": "http://127.0.0.1/v1"}, "remote"),
+        ({"adapter": "runs/x", "engine": "llamacpp"}, "llamacpp"),
+    ],
+)
+def test_what_a_command_was_given_tells_the_engine(given: dict[str, str], engine: str) -> None:
+    found = chosen(**given)
+    assert found.engine == engine
+    assert found.model == Settings().model
+    assert all(getattr(found, name) == value for name, value in given.items())
 
 
 @pytest.mark.parametrize(
