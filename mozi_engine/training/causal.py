@@ -6,10 +6,9 @@ import json
 import math
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +19,13 @@ from numpy.typing import NDArray
 from peft import LoraConfig, get_peft_model, prepare_model_for_kbit_training
 from torch import Tensor
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
-from transformers.integrations import TensorBoardCallback
 
 from mozi_engine.errors import RecipeError
 from mozi_engine.generation import loading
-from mozi_engine.training import best, history, rows, runs, zero
+from mozi_engine.training import best, curves, history, rows, runs, zero
 from mozi_engine.training.best import Kept
 from mozi_engine.training.recipe import CausalRecipe, Weights
-from mozi_engine.training.rows import Row
+from mozi_engine.training.rows import Rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +59,8 @@ Report = Callable[[Step | Evaluated], None]
 class Data:
     """What is learned, in the order in which it is, and what measures that; `sizes` are `train`'s tokens."""
 
-    train: Sequence[Row]
-    held_out: Sequence[Row]
+    train: Rows
+    held_out: Rows
     sizes: NDArray[np.int64]
 
     @property
@@ -104,19 +102,20 @@ def train(
         recipe, run, measured=measured, resume=resume
     )  # meets the other processes, where there are any
     with arguments.main_process_first(local=False):
-        checkpoint = _begin(recipe, run, resume=resume, first=arguments.process_index == 0)
+        checkpoint, step = _begin(recipe, run, resume=resume, first=arguments.process_index == 0)
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
     found = read(arguments.world_size)
     torch.manual_seed(recipe.seed)
     model = _model(recipe)
+    written = curves.tensorboard(run, step) if arguments.process_index == 0 else []
     trainer = _Checked(
         model=model,
         args=arguments,
         train_dataset=found.train,
         eval_dataset=found.held_out or None,
         data_collator=rows.batch,
-        callbacks=[_Watch(found.sizes, arguments, run, report, stopped), *_tensorboard(arguments, run)],
+        callbacks=[_Watch(found.sizes, arguments, run, report, stopped), *written],
         run=run,
     )
     trainer.remove_callback(PrinterCallback)
@@ -129,8 +128,8 @@ def train(
     return Trained(done, total, run / "adapter", trainer.leave(best_of_all=recipe.best))
 
 
-def _begin(recipe: CausalRecipe, run: Path, *, resume: bool, first: bool) -> Path | None:
-    """Take the run's folder, and set it back to the checkpoint from which it goes on.
+def _begin(recipe: CausalRecipe, run: Path, *, resume: bool, first: bool) -> tuple[Path | None, int]:
+    """Take the run's folder, and set it back to the checkpoint and the step from which it goes on.
 
     Of several processes only the `first` changes anything, before the others look.
     """
@@ -139,7 +138,7 @@ def _begin(recipe: CausalRecipe, run: Path, *, resume: bool, first: bool) -> Pat
     checkpoint, step = runs.last_checkpoint(run) if resume else (None, 0)
     if first:
         runs.rewind(run / "metrics.jsonl", step)
-    return checkpoint
+    return checkpoint, step
 
 
 def _model(recipe: CausalRecipe) -> Any:
@@ -327,15 +326,6 @@ def any_of(told: bool) -> bool:
     answer = torch.tensor(int(told), device=loading.device())
     torch.distributed.all_reduce(answer, torch.distributed.ReduceOp.MAX)
     return bool(answer.item())
-
-
-def _tensorboard(arguments: TrainingArguments, run: Path) -> list[TensorBoardCallback]:
-    """Event files in the run's folder, from the first process, where TensorBoard is installed."""
-    if arguments.process_index or not find_spec("tensorboard"):
-        return []
-    from torch.utils.tensorboard import SummaryWriter
-
-    return [TensorBoardCallback(SummaryWriter(str(run / "tensorboard")))]
 
 
 def _memory() -> int:
