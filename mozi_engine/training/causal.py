@@ -6,7 +6,7 @@ import json
 import math
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,7 +25,7 @@ from mozi_engine.generation import loading
 from mozi_engine.training import best, curves, history, rows, runs, zero
 from mozi_engine.training.best import Kept
 from mozi_engine.training.recipe import CausalRecipe, Weights
-from mozi_engine.training.rows import Row
+from mozi_engine.training.rows import Rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +59,8 @@ Report = Callable[[Step | Evaluated], None]
 class Data:
     """What is learned, in the order in which it is, and what measures that; `sizes` are `train`'s tokens."""
 
-    train: Sequence[Row]
-    held_out: Sequence[Row]
+    train: Rows
+    held_out: Rows
     sizes: NDArray[np.int64]
 
     @property

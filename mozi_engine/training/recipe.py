@@ -144,6 +144,21 @@ class SftRecipe(CausalRecipe):
     packed: bool = True  # several conversations a row, each seeing itself only
 
 
+@dataclass
+class CorpusData:
+    """A corpus of documents, as `mozi prepare arxiv` writes it with the base's own tokenizer."""
+
+    corpus: str = MISSING  # its folder
+    measured: int = 0  # tokens of its held-out part on which the loss is measured; 0: all
+
+
+@dataclass
+class PretrainRecipe(CausalRecipe):
+    """A causal language model that learns documents; those longer than a row go on in others."""
+
+    data: CorpusData = field(default_factory=CorpusData)
+
+
 def find(name: str) -> Path:
     """The recipe's file: a path, or the name of one that comes with mozi. Raises RecipeError."""
     shipped = {path.stem: path for path in sorted(_SHIPPED.glob("*.yaml"))}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -29,6 +30,14 @@ class Example:
 
 
 Row = tuple[Example, ...]
+
+
+class Rows(Protocol):
+    """Rows in their order, made already or when they are asked for."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, number: int, /) -> Row: ...
 
 
 def tokens(row: Row) -> int:
