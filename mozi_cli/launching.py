@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shlex
 import signal
@@ -19,7 +20,7 @@ from mozi_engine.errors import ModelError
 
 if TYPE_CHECKING:
     from mozi_engine.training.launch import Launch
-    from mozi_engine.training.recipe import SftRecipe
+    from mozi_engine.training.recipe import CausalRecipe
 
 GpusOption = Annotated[
     int | None, typer.Option(min=1, help="Processes on each host, one a GPU; without GPUs, on its processor.")
@@ -31,7 +32,7 @@ LauncherOption = Annotated[
 EmitOption = Annotated[Literal["slurm"] | None, typer.Option(help="Print a job script instead of training.")]
 
 
-def chosen(launcher: str | None, gpus: int | None, hostfile: Path | None, recipe: SftRecipe) -> Launch:
+def chosen(launcher: str | None, gpus: int | None, hostfile: Path | None, recipe: CausalRecipe) -> Launch:
     """How the training starts; here, if a launcher started this process. Raises what does not go together."""
     from mozi_engine.training import launch, zero
 
@@ -56,8 +57,17 @@ def job(launch: Launch, arguments: Sequence[str], run: Path) -> str:
     return slurm(launch, arguments, sys.executable, Path.cwd(), run)
 
 
-def follow(launch: Launch, arguments: Sequence[str], run: Path) -> None:
-    """Start the processes and wait for them. Raises ModelError when they fail.
+def elsewhere(launch: Launch) -> bool:
+    """Whether the training is in processes that are still to be started."""
+    from mozi_engine.training.launch import Launcher
+
+    return launch.launcher is not Launcher.none
+
+
+def follow(
+    launch: Launch, arguments: Sequence[str], recipe: CausalRecipe, run: Path, *, resume: bool
+) -> None:
+    """Start the processes and wait for them. Raises ModelError when they fail, RecipeError before they begin.
 
     The first Ctrl-C asks them to save and stop, which the shell is then told by exit code 130; a second one
     ends them.
@@ -65,27 +75,42 @@ def follow(launch: Launch, arguments: Sequence[str], run: Path) -> None:
     from mozi_engine.training import runs
     from mozi_engine.training.launch import command
 
+    _needs_deepspeed(launch, recipe)
+    runs.check(run, recipe, resume=resume)
     runs.forget_stop(run)
     threads = max(1, (os.cpu_count() or 1) // max(launch.gpus, 1))
     environment = {"OMP_NUM_THREADS": str(threads), **os.environ}
     words = command(launch, arguments, sys.executable)
-    # A session of its own, or the terminal's Ctrl-C would reach the launcher too, which kills its processes.
-    process = subprocess.Popen(words, env=environment, start_new_session=True)
-    with _stopping(process, run):
+    with _started(words, environment, run) as process:
         code = process.wait()
     if runs.asked_to_stop(run):
         runs.forget_stop(run)
-        raise typer.Exit(130)
-    if code:
+        if not (run / "adapter").exists():
+            raise typer.Exit(130)
+    elif code:
         raise ModelError(f"the training ended with exit code {code}", hint="the first error above says why")
 
 
+def _needs_deepspeed(launch: Launch, recipe: CausalRecipe) -> None:
+    from mozi_engine.training.launch import Launcher
+
+    wanted = recipe.zero.stage or launch.launcher is Launcher.deepspeed
+    if wanted and not importlib.util.find_spec("deepspeed"):
+        raise ModelError("ZeRO needs deepspeed", hint="pip install 'mozi[train]'")
+
+
 @contextmanager
-def _stopping(process: subprocess.Popen[bytes], run: Path) -> Iterator[None]:
+def _started(
+    words: Sequence[str], environment: dict[str, str], run: Path
+) -> Iterator[subprocess.Popen[bytes]]:
     from mozi_cli import console
     from mozi_engine.training import runs
 
+    process: subprocess.Popen[bytes] | None = None
+
     def stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  what a handler is given
+        if process is None:
+            raise KeyboardInterrupt
         if not runs.asked_to_stop(run) and runs.ask_to_stop(run):
             console.note("it saves and stops after this step; Ctrl-C again breaks it off")
         else:
@@ -93,9 +118,11 @@ def _stopping(process: subprocess.Popen[bytes], run: Path) -> Iterator[None]:
 
     before = {each: signal.signal(each, stop) for each in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield
+        # In a session of its own, or the terminal's Ctrl-C would reach the launcher, which kills all.
+        process = subprocess.Popen(words, env=environment, start_new_session=True)
+        yield process
     finally:
-        if process.poll() is None:
+        if process and process.poll() is None:
             process.terminate()
         for each, handler in before.items():
             signal.signal(each, handler)

@@ -18,7 +18,7 @@ from rich.text import Text
 
 from mozi_cli.progress import EVERY
 from mozi_engine.files import size
-from mozi_engine.training.finetune import Evaluated, Step, Trained
+from mozi_engine.training.causal import Evaluated, Step, Trained
 
 
 class Shown:

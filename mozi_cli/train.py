@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,8 +16,9 @@ from mozi_engine.errors import ModelError
 
 if TYPE_CHECKING:
     from mozi_engine.training import finetune
-    from mozi_engine.training.launch import Launch
-    from mozi_engine.training.recipe import RetrieverRecipe, SftRecipe
+    from mozi_engine.training import pretrain as pretraining
+    from mozi_engine.training.causal import Trained
+    from mozi_engine.training.recipe import CausalRecipe, PretrainRecipe, RetrieverRecipe, SftRecipe
     from mozi_engine.training.retriever import Data, Evaluated, Step
 
 app = typer.Typer(
@@ -28,6 +30,7 @@ RecipeArgument = Annotated[
 ]
 ChangesArgument = Annotated[list[str] | None, typer.Argument(help="key=value, over the recipe's.")]
 ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on from the run's last checkpoint.")]
+AdapterOption = Annotated[str | None, typer.Option(help="A run, whose adapter is trained on.")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show the recipe and the data; stop.")]
 
 
@@ -82,7 +85,7 @@ def sft(
     recipe: RecipeArgument,
     changes: ChangesArgument = None,
     out: Annotated[Path, typer.Option(help="The run's folder.")] = Path("runs/sft"),
-    adapter: Annotated[str | None, typer.Option(help="A run, whose adapter is trained on.")] = None,
+    adapter: AdapterOption = None,
     resume: ResumeOption = False,
     dry_run: DryRunOption = False,
     gpus: launching.GpusOption = None,
@@ -114,21 +117,71 @@ def sft(
         console.note(launching.told(launch, arguments))
         typer.echo(recipes.written(read), nl=False)
         return
-    _train(read, launch, arguments, out, resume=resume)
-
-
-def _train(recipe: SftRecipe, launch: Launch, arguments: list[str], out: Path, *, resume: bool) -> None:
-    """Train, here or in processes of their own, and say what came of it."""
-    from mozi_engine.training import runs
-    from mozi_engine.training.launch import Launcher
-
-    if launch.launcher is not Launcher.none:
-        _needs("deepspeed") if recipe.zero.stage or launch.launcher is Launcher.deepspeed else None
-        runs.check(out, recipe, resume=resume)
-        launching.follow(launch, arguments, out)
+    if launching.elsewhere(launch):
+        launching.follow(launch, arguments, read, out, resume=resume)
         return
+    from mozi_engine.training import finetune
+
+    _train(finetune.train, read, out, resume=resume)
+
+
+@app.command(
+    epilog="""\b
+Examples:
+  mozi prepare arxiv raw/ corpus --tokenizer ~/models/gemma/tokenizer.json
+  mozi train pretrain pretrain-small base=~/models/gemma data.corpus=corpus --dry-run
+  mozi train pretrain pretrain-llama-7b --gpus 8 --out runs/llama
+  mozi train sft sft-paper --adapter runs/llama
+"""
+)
+def pretrain(
+    recipe: RecipeArgument,
+    changes: ChangesArgument = None,
+    out: Annotated[Path, typer.Option(help="The run's folder.")] = Path("runs/pretrain"),
+    adapter: AdapterOption = None,
+    resume: ResumeOption = False,
+    dry_run: DryRunOption = False,
+    gpus: launching.GpusOption = None,
+    hostfile: launching.HostfileOption = None,
+    launcher: launching.LauncherOption = None,
+    emit: launching.EmitOption = None,
+) -> None:
+    """Train a language model on documents (LoRA); OUT/adapter is what `mozi train sft --adapter` takes.
+
+    Ctrl-C ends the step, saves and stops; --resume goes on as if nothing had been.
+    """
+    _needs("torch", "transformers", "peft", "accelerate", "omegaconf")
+    from mozi_cli import console
+    from mozi_engine.training import recipe as recipes
+
+    earlier = [f"adapter={adapter}"] if adapter else []
+    given = [*(changes or ()), *earlier]
+    read = recipes.load(recipes.find(recipe), recipes.PretrainRecipe, given)
+    launch = launching.chosen(launcher, gpus, hostfile, read)
+    arguments = ["train", "pretrain", recipe, *given, "--out", str(out)]
+    if emit:
+        typer.echo(launching.job(launch, arguments, out), nl=False)
+        return
+    arguments += ["--resume"] if resume else []
+    if dry_run:
+        from mozi_engine.training import pretrain as engine
+
+        console.note(_pretrain_plan(read, engine.data(read, launch.processes), launch.processes))
+        console.note(launching.told(launch, arguments))
+        typer.echo(recipes.written(read), nl=False)
+        return
+    if launching.elsewhere(launch):
+        launching.follow(launch, arguments, read, out, resume=resume)
+        return
+    from mozi_engine.training import pretrain as engine
+
+    _train(engine.train, read, out, resume=resume)
+
+
+def _train(train: Callable[..., Trained], recipe: CausalRecipe, out: Path, *, resume: bool) -> None:
+    """Train in this process, show it, and say what came of it."""
     from mozi_cli import console, steps
-    from mozi_engine.training import finetune as engine
+    from mozi_engine.training import runs
     from mozi_engine.training.launch import speaks, started
 
     warnings.simplefilter("ignore", FutureWarning)  # what libraries tell those who write against them
@@ -138,7 +191,7 @@ def _train(recipe: SftRecipe, launch: Launch, arguments: list[str], out: Path, *
     shown = steps.Shown(str(out))
     try:
         with steps.interruptible() as interrupted:
-            ended = engine.train(
+            ended = train(
                 recipe, out, shown, resume=resume, stopped=lambda: interrupted() or runs.asked_to_stop(out)
             )
     finally:
@@ -156,6 +209,15 @@ def _sft_plan(recipe: SftRecipe, data: finetune.Data, processes: int) -> str:
         f"{len(data.examples.items)} conversations ({data.examples.cut} cut, {data.examples.lost} left out), "
         f"{data.examples.targets} tokens learned an epoch; {rows} rows, {data.tokens} tokens, "
         f"{-(-rows // each)} steps; held out: {len(data.held_out)} rows"
+    )
+
+
+def _pretrain_plan(recipe: PretrainRecipe, data: pretraining.Data, processes: int) -> str:
+    rows = len(data.train)
+    steps = rows // (recipe.batch * recipe.accumulate * processes)
+    return (
+        f"{data.documents} documents, {data.once} tokens; {rows} rows, {data.tokens} tokens, {steps} steps; "
+        f"held out: {len(data.held_out)} rows"
     )
 
 

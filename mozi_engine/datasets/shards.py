@@ -7,6 +7,7 @@ each document ends, in tokens from the file's beginning, little-endian uint64.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from mozi_engine.datasets import manifest
 from mozi_engine.errors import DataError
 
 
@@ -31,6 +33,32 @@ class Shard:
         """The ids of the document of that number, from 0, its end token last."""
         start = int(self.ends[number - 1]) if number else 0
         return self.tokens[start : int(self.ends[number])]
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """A folder that `mozi prepare arxiv` wrote; `tokenizer` is the sha256 of its tokenizer as JSON."""
+
+    folder: Path
+    tokenizer: str
+    bytes_a_token: int
+
+    def has(self, name: str) -> bool:
+        """Whether it has a split of that name."""
+        return (self.folder / name).is_dir()
+
+    def split(self, name: str) -> Sequence[Shard]:
+        """The shards of "train" or "held_out". Raises DataError."""
+        return read(self.folder / name, self.bytes_a_token)
+
+
+def corpus(folder: Path) -> Corpus:
+    """What the folder's manifest tells. Raises DataError for a folder that is no corpus."""
+    try:
+        options = json.loads((folder / manifest.NAME).read_bytes())["options"]
+        return Corpus(folder, str(options.get("tokenizer", "")), int(options["bytes_a_token"]))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(f"{folder} is no corpus", hint="give what mozi prepare arxiv wrote") from error
 
 
 def read(folder: Path, bytes_a_token: int) -> Sequence[Shard]:

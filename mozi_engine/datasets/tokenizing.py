@@ -28,18 +28,13 @@ class Chosen:
     @property
     def sha256(self) -> str:
         """Of the JSON."""
-        return hashlib.sha256(self.json.encode()).hexdigest()
+        return _sha256(self.json)
 
 
 def choose(name: str, end: str = "") -> Chosen:
     """The tokenizer of that name, which neither cuts nor pads. Raises DataError and ModelError."""
     text = Path(name).read_text("utf-8") if name.endswith(".json") and Path(name).is_file() else _model(name)
-    try:
-        tokenizer = Tokenizer.from_str(text)
-    except Exception as error:  # tokenizers has no error of its own
-        raise DataError(f"{name} is no tokenizer: {error}", hint="give a tokenizer.json") from error
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
+    tokenizer = _parsed(text, name)
     known = ((token, tokenizer.token_to_id(token)) for token in ([end] if end else _ENDS))
     found, identity = next(((token, number) for token, number in known if number is not None), ("", -1))
     if not found:
@@ -47,6 +42,25 @@ def choose(name: str, end: str = "") -> Chosen:
         raise DataError(f"the tokenizer {name} has {what}", hint="name the model's with --end-token")
     width = 4 if tokenizer.get_vocab_size() > 1 << 16 else 2
     return Chosen(tokenizer.to_str(), found, identity, width)
+
+
+def digest(text: str, name: str) -> str:
+    """The sha256 that a corpus made with this `tokenizer.json` has. Raises DataError."""
+    return _sha256(_parsed(text, name).to_str())
+
+
+def _parsed(text: str, name: str) -> Tokenizer:
+    try:
+        tokenizer = Tokenizer.from_str(text)
+    except Exception as error:  # tokenizers has no error of its own
+        raise DataError(f"{name} is no tokenizer: {error}", hint="give a tokenizer.json") from error
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _model(name: str) -> str:

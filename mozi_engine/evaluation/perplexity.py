@@ -78,12 +78,7 @@ def held_out(corpus: Path) -> Iterator[list[int]]:
 
     Its tokenizer must be the model's. Raises DataError for another folder.
     """
-    try:
-        manifest = json.loads((corpus / "manifest.json").read_text("utf-8"))
-        width = int(manifest["options"]["bytes_a_token"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{corpus} is no corpus", hint="give what mozi prepare arxiv wrote") from error
-    for shard in shards.read(corpus / "held_out", width):
+    for shard in shards.corpus(corpus).split("held_out"):
         for number in range(len(shard)):
             yield shard.document(number).tolist()
 

@@ -1,8 +1,4 @@
-"""Conversations as tokens to learn from, one packed row after the other.
-
-A row holds whole conversations side by side. Their positions begin at 0 each, by which transformers keeps
-them apart in attention; the first token of each is never a target, so that none is predicted from another.
-"""
+"""Conversations as tokens to learn from, packed into rows whole."""
 
 from __future__ import annotations
 
@@ -13,14 +9,11 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-import torch
-from torch import Tensor
-
 from mozi_engine.errors import DataError
 from mozi_engine.generation import template
+from mozi_engine.training.rows import IGNORED, Example, Row
 from mozi_engine.types import Role, Turn
 
-IGNORED = -100  # a label that is no target, to torch's cross entropy
 _ROLES: dict[str, Role] = {"system": "system", "user": "user", "assistant": "assistant"}
 
 
@@ -30,19 +23,6 @@ class Conversation:
 
     place: str
     turns: tuple[Turn, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Example:
-    """A conversation's tokens; `labels` are the same where the model is to learn them, else IGNORED."""
-
-    ids: tuple[int, ...]
-    labels: tuple[int, ...]
-
-    @property
-    def targets(self) -> int:
-        """How many tokens are learned."""
-        return sum(label != IGNORED for label in self.labels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +37,6 @@ class Examples:
     def targets(self) -> int:
         """How many tokens are learned, of all."""
         return sum(example.targets for example in self.items)
-
-
-Row = tuple[Example, ...]
 
 
 def read(paths: Iterable[str]) -> Iterator[Conversation]:
@@ -170,16 +147,3 @@ def epochs(examples: Sequence[Example], length: int, count: int, seed: int, *, p
         else:
             rows += Random(seed + epoch).sample([(each,) for each in examples], len(examples))  # noqa: S311
     return rows
-
-
-def batch(rows: Sequence[Row]) -> dict[str, Tensor]:
-    """Rows as tensors (rows, tokens), filled up at the end: input_ids, position_ids, labels."""
-    width = max(sum(len(example.ids) for example in row) for row in rows)
-    columns: dict[str, list[list[int]]] = {"input_ids": [], "position_ids": [], "labels": []}
-    for row in rows:
-        free = width - sum(len(example.ids) for example in row)
-        filled = (*row, Example((0,) * free, (IGNORED,) * free))
-        columns["input_ids"].append([token for example in filled for token in example.ids])
-        columns["position_ids"].append([place for example in filled for place in range(len(example.ids))])
-        columns["labels"].append([label for example in filled for label in example.labels])
-    return {name: torch.tensor(values) for name, values in columns.items()}

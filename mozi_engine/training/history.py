@@ -20,7 +20,11 @@ State = Literal["finished", "running", "stopped"]
 
 _RECIPE, _METRICS, _STATE = "recipe.yaml", "metrics.jsonl", "state.json"
 _MADE = ("adapter", "encoder")  # the folder that a training leaves when it has come to its end
-_KINDS = {"loss_on": "sft", "positives": "retriever"}  # a key that only one kind of recipe has
+_KINDS = {
+    "loss_on": "sft",
+    "data.corpus": "pretrain",
+    "positives": "retriever",
+}  # a key that only one kind of recipe has
 _BEST = {"held_out_loss": min, "recall_at_5": max}  # what decides which weights are kept
 _QUIET = (
     600.0  # seconds without a line in the metrics, after which a run on another machine counts as stopped
@@ -53,7 +57,7 @@ class Run:
     """
 
     folder: Path
-    kind: str  # "sft", "retriever"; "?" where the recipe does not tell
+    kind: str  # "pretrain", "sft", "retriever"; "?" where the recipe does not tell
     recipe: tuple[tuple[str, str], ...]
     series: tuple[Series, ...]
     checkpoints: tuple[int, ...]

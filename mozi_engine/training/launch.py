@@ -104,7 +104,16 @@ def command(launch: Launch, arguments: Sequence[str], python: str) -> tuple[str,
         return (*torchrun, *module)
     where = (f"--hostfile={launch.hostfile}",) if launch.hostfile else ()
     number = (f"--num_gpus={launch.gpus}",) if launch.gpus else ()
-    deepspeed = (python, "-m", "deepspeed.launcher.runner", *where, *number, "--no_local_rank", "--module")
+    deepspeed = (
+        python,
+        "-m",
+        "deepspeed.launcher.runner",
+        *where,
+        *number,
+        "--quiet",
+        "--no_local_rank",
+        "--module",
+    )
     return (*deepspeed, "mozi_cli", *arguments)
 
 

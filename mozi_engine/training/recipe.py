@@ -103,27 +103,15 @@ class Zero:
 
 
 @dataclass
-class ConversationData:
-    """Files of conversations, as `mozi prepare` writes them: `sft.jsonl`."""
-
-    train: list[str] = MISSING
-    evaluate: list[str] = field(default_factory=list)
-
-
-@dataclass
-class SftRecipe:
-    """A causal language model that learns to answer from conversations, as a LoRA adapter."""
+class CausalRecipe:
+    """A causal language model that is trained as a LoRA adapter on a base, whatever it learns from."""
 
     base: str = MISSING  # a transformers model: its folder, or its name on the hub
     adapter: str = ""  # an earlier training's run, whose adapter is trained on; "": a new one
-    data: ConversationData = field(default_factory=ConversationData)
     lora: Lora = field(default_factory=Lora)
     optim: Optim = field(default_factory=Optim)
     weights: Weights = Weights.bfloat16
-    loss_on: LossOn = LossOn.answer
-    length: int = MISSING  # tokens of a row; what is longer is cut
-    cut: float = 0.0  # the share of conversations that may be cut, or left out because no answer remains
-    packed: bool = True  # several conversations a row, each seeing itself only
+    length: int = MISSING  # tokens of a row
     batch: int = MISSING  # rows at once, on each device
     accumulate: int = 1  # batches a step
     epochs: int = MISSING
@@ -136,6 +124,39 @@ class SftRecipe:
     best: bool = True  # what is left is the adapter of the lowest held-out loss; false: the last step's
     threads: int = 0  # 0: as torch chooses
     seed: int = 0
+
+
+@dataclass
+class ConversationData:
+    """Files of conversations, as `mozi prepare` writes them: `sft.jsonl`."""
+
+    train: list[str] = MISSING
+    evaluate: list[str] = field(default_factory=list)
+
+
+@dataclass
+class SftRecipe(CausalRecipe):
+    """A causal language model that learns to answer from conversations; longer ones than a row are cut."""
+
+    data: ConversationData = field(default_factory=ConversationData)
+    loss_on: LossOn = LossOn.answer
+    cut: float = 0.0  # the share of conversations that may be cut, or left out because no answer remains
+    packed: bool = True  # several conversations a row, each seeing itself only
+
+
+@dataclass
+class CorpusData:
+    """A corpus of documents, as `mozi prepare arxiv` writes it with the base's own tokenizer."""
+
+    corpus: str = MISSING  # its folder
+    measured: int = 0  # tokens of its held-out part on which the loss is measured; 0: all
+
+
+@dataclass
+class PretrainRecipe(CausalRecipe):
+    """A causal language model that learns documents; those longer than a row go on in others."""
+
+    data: CorpusData = field(default_factory=CorpusData)
 
 
 def find(name: str) -> Path:

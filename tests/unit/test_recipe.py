@@ -9,7 +9,7 @@ from mozi_engine.errors import RecipeError
 pytest.importorskip("omegaconf")
 
 from mozi_engine.training import recipe
-from mozi_engine.training.recipe import RetrieverRecipe, SftRecipe, find, load, written
+from mozi_engine.training.recipe import PretrainRecipe, RetrieverRecipe, SftRecipe, find, load, written
 
 SMALL = """
 base: model
@@ -31,7 +31,7 @@ def file(tmp_path: Path) -> Path:
 
 
 SHIPPED = sorted(Path(recipe.__file__).with_name("recipes").glob("*.yaml"))
-KINDS = {"retriever": RetrieverRecipe, "sft": SftRecipe}
+KINDS = {"pretrain": PretrainRecipe, "retriever": RetrieverRecipe, "sft": SftRecipe}
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)

@@ -23,10 +23,11 @@ from safetensors.torch import load_file
 
 from mozi_engine.errors import DataError, ModelError, RecipeError
 from mozi_engine.generation import loading, template
-from mozi_engine.training import conversations, finetune, runs
-from mozi_engine.training.conversations import IGNORED, Example, batch, packed
-from mozi_engine.training.finetune import Evaluated, Step
+from mozi_engine.training import causal, conversations, finetune, runs
+from mozi_engine.training.causal import Evaluated, Step
+from mozi_engine.training.conversations import packed
 from mozi_engine.training.recipe import ConversationData, Lora, LossOn, Optim, SftRecipe, Weights
+from mozi_engine.training.rows import IGNORED, Example, batch
 from tests import tiny_llama
 
 ASKED = ["What data do they use?", "How many words are trained?", "What metric is used?", "我们使用什么图?"]
@@ -87,7 +88,7 @@ def changed(recipe: SftRecipe, **changes: Any) -> SftRecipe:
     return replace(recipe, **changes)
 
 
-def trained(recipe: SftRecipe, run: Path, **options: Any) -> tuple[finetune.Trained, list[Step | Evaluated]]:
+def trained(recipe: SftRecipe, run: Path, **options: Any) -> tuple[causal.Trained, list[Step | Evaluated]]:
     events: list[Step | Evaluated] = []
     return finetune.train(recipe, run, events.append, **options), events
 
@@ -189,9 +190,9 @@ def test_accumulation_and_activation_checkpointing_change_nothing(recipe: SftRec
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from mozi_engine.training import finetune, recipe
+from mozi_engine.training import causal, finetune, recipe
 def report(event):
-    if isinstance(event, finetune.Step) and event.done == 5:
+    if isinstance(event, causal.Step) and event.done == 5:
         os.kill(os.getpid(), signal.SIGKILL)
 made = recipe.load(Path(sys.argv[1]), recipe.SftRecipe)
 finetune.train(made, Path(sys.argv[2]), report)
@@ -337,8 +338,8 @@ def test_a_template_that_cannot_be_learned_is_refused(
 def test_a_loss_that_teaches_nothing_stops_the_run(
     recipe: SftRecipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: float
 ) -> None:
-    whole: Callable[..., Any] = finetune.Trainer.compute_loss
-    monkeypatch.setattr(finetune.Trainer, "compute_loss", lambda *a, **o: whole(*a, **o) * 0 + broken)
+    whole: Callable[..., Any] = causal.Trainer.compute_loss
+    monkeypatch.setattr(causal.Trainer, "compute_loss", lambda *a, **o: whole(*a, **o) * 0 + broken)
     with pytest.raises(RecipeError, match="in step 1"):
         trained(recipe, tmp_path / "run")
 

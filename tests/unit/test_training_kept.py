@@ -18,7 +18,7 @@ pytest.importorskip("omegaconf")
 from mozi_cli import steps
 from mozi_engine.training import best, history
 from mozi_engine.training.best import Kept
-from mozi_engine.training.finetune import Evaluated, Step, Trained
+from mozi_engine.training.causal import Evaluated, Step, Trained
 from mozi_engine.training.recipe import ConversationData, Lora, Optim, SftRecipe, Weights, written
 from tests import tiny_llama
 from tests.command import mozi

@@ -1,0 +1,58 @@
+"""What a causal language model learns from: rows of tokens, each of several texts side by side.
+
+The positions of each text begin at 0, by which transformers keeps it apart from the others in attention; the
+first token of each is never a target, so that none is predicted from another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+IGNORED = -100  # a label that is no target, to torch's cross entropy
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """The tokens of one text; `labels` are the same where the model is to learn them, else IGNORED."""
+
+    ids: tuple[int, ...]
+    labels: tuple[int, ...]
+
+    @property
+    def targets(self) -> int:
+        """How many tokens are learned."""
+        return sum(label != IGNORED for label in self.labels)
+
+
+Row = tuple[Example, ...]
+
+
+class Rows(Protocol):
+    """Rows in their order, made already or when they are asked for."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, number: int, /) -> Row: ...
+
+
+def tokens(row: Row) -> int:
+    """How many a row has."""
+    return sum(len(example.ids) for example in row)
+
+
+def batch(rows: Sequence[Row]) -> dict[str, Tensor]:
+    """Rows as tensors (rows, tokens), filled up at the end: input_ids, position_ids, labels."""
+    width = max(map(tokens, rows))
+    columns: dict[str, list[list[int]]] = {"input_ids": [], "position_ids": [], "labels": []}
+    for row in rows:
+        free = width - tokens(row)
+        filled = (*row, Example((0,) * free, (IGNORED,) * free))
+        columns["input_ids"].append([token for example in filled for token in example.ids])
+        columns["position_ids"].append([place for example in filled for place in range(len(example.ids))])
+        columns["labels"].append([label for example in filled for label in example.labels])
+    return {name: torch.tensor(values) for name, values in columns.items()}
