@@ -18,7 +18,9 @@ from rich.text import Text
 
 from mozi_cli.progress import EVERY
 from mozi_engine.files import size
+from mozi_engine.training import memory
 from mozi_engine.training.causal import Evaluated, Step, Trained
+from mozi_engine.training.memory import Compared, Memory
 
 
 class Shown:
@@ -30,9 +32,11 @@ class Shown:
         self._title, self._said = title, -math.inf
         self._measured: list[Evaluated] = []
 
-    def __call__(self, event: Step | Evaluated) -> None:
+    def __call__(self, event: Memory | Step | Evaluated) -> None:
         """Show what the training says."""
-        if isinstance(event, Evaluated):
+        if isinstance(event, Memory):
+            self._console.print(f"memory: {memory.told(event)}", soft_wrap=True)
+        elif isinstance(event, Evaluated):
             self._measured.append(event)
             self._console.print(evaluated(event))
         elif self._console.is_terminal:
@@ -93,10 +97,16 @@ def ended(training: Trained) -> str:
         return f"stopped after step {training.done} of {training.total}; the same with --resume goes on"
     told = f"written: {training.adapter}"
     kept = training.kept
-    if kept is None or kept.held_out_loss is None:
-        return told
-    which = "the last step" if kept.step == training.done else f"step {kept.step} of {training.done}"
-    return f"{told}, of {which}: held-out loss {kept.held_out_loss:.3f}"
+    if kept is not None and kept.held_out_loss is not None:
+        which = "the last step" if kept.step == training.done else f"step {kept.step} of {training.done}"
+        told = f"{told}, of {which}: held-out loss {kept.held_out_loss:.3f}"
+    return f"{told}{_took(training.memory)}"
+
+
+def _took(compared: Compared | None) -> str:
+    if compared is None or compared.measured is None:
+        return ""
+    return f"; it took {size(compared.measured)} of memory, predicted {size(compared.predicted.total)}"
 
 
 def _left(seconds: float) -> str:

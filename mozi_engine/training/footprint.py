@@ -74,12 +74,32 @@ class Footprint:
             _onto_processor(self._model)
 
     def step(self, rows: int, tokens: int, *, checkpointing: bool) -> Peak:
-        """The peak of one forward and backward over rows of so many tokens each."""
+        """The peak of one forward and backward over rows of so many tokens each.
+
+        Two depths are counted, one layer and two: each further one leaves as much as the second did.
+        """
         model = self._model.train()
         base = model.get_base_model()
         if checkpointing:
             base.activation_checkpointing_enable({"use_reentrant": False, "preserve_rng_state": False})
             base.enable_input_require_grads()
+        depth = base.config.num_hidden_layers
+        one, two = (self._count(layers, rows, tokens) for layers in (1, min(2, depth)))
+        base.config.num_hidden_layers = depth
+        if checkpointing:
+            base.disable_input_require_grads()
+            base.activation_checkpointing_disable()
+        kept, head, backward = (
+            second + (second - first) * max(depth - 2, 0) for first, second in zip(one, two, strict=True)
+        )
+        logits = max(head - kept, 0)
+        return Peak(max(head, backward) - logits, logits)
+
+    def _count(self, layers: int, rows: int, tokens: int) -> tuple[int, int, int]:
+        """Bytes when the last layer begins; the most until its gradient is known; and the most after that."""
+        model = self._model
+        base = model.get_base_model()
+        base.config.num_hidden_layers = layers  # transformers' models run through as many as this says
         with self._mode:
             ids = torch.zeros(rows, tokens, dtype=torch.long)
             for each in model.parameters():
@@ -89,11 +109,7 @@ class Footprint:
                 hook = base.get_output_embeddings().register_forward_pre_hook(live.enter_head)
                 model(input_ids=ids, position_ids=ids, labels=ids).loss.backward()
                 hook.remove()
-        if checkpointing:
-            base.disable_input_require_grads()
-            base.activation_checkpointing_disable()
-        logits = max(live.head_peak - live.kept, 0)
-        return Peak(max(live.head_peak, live.peak) - logits, logits)
+        return live.kept, live.head_peak, live.peak
 
 
 class _Live(TorchDispatchMode):
