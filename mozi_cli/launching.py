@@ -50,6 +50,14 @@ def told(launch: Launch, arguments: Sequence[str]) -> str:
     return shlex.join(command(launch, arguments, sys.executable))
 
 
+def memory(launch: Launch, recipe: CausalRecipe) -> str:
+    """What memory each process needs, in words."""
+    from mozi_engine.training.memory import predict, told
+
+    each = " of each process" if launch.processes > 1 else ""
+    return f"memory{each}: {told(predict(recipe, launch.processes))}"
+
+
 def job(launch: Launch, arguments: Sequence[str], run: Path) -> str:
     """A job script for Slurm."""
     from mozi_engine.training.launch import slurm

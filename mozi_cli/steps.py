@@ -18,7 +18,9 @@ from rich.text import Text
 
 from mozi_cli.progress import EVERY
 from mozi_engine.files import size
+from mozi_engine.training import memory
 from mozi_engine.training.causal import Evaluated, Step, Trained
+from mozi_engine.training.memory import Compared, Memory
 
 
 class Shown:
@@ -30,9 +32,11 @@ class Shown:
         self._title, self._said = title, -math.inf
         self._measured: list[Evaluated] = []
 
-    def __call__(self, event: Step | Evaluated) -> None:
+    def __call__(self, event: Memory | Step | Evaluated) -> None:
         """Show what the training says."""
-        if isinstance(event, Evaluated):
+        if isinstance(event, Memory):
+            self._console.print(f"memory: {memory.told(event)}", soft_wrap=True)
+        elif isinstance(event, Evaluated):
             self._measured.append(event)
             self._console.print(evaluated(event))
         elif self._console.is_terminal:
@@ -91,15 +95,25 @@ def ended(training: Trained, before: float | None = None) -> str:
     """How a training ended, and what there is to do; `before` is the held-out loss that it began with."""
     if training.adapter is None:
         return f"stopped after step {training.done} of {training.total}; the same with --resume goes on"
-    told, kept = f"written: {training.adapter}", training.kept
+    return f"written: {training.adapter}{_learned(training, before)}{_took(training.memory)}"
+
+
+def _learned(training: Trained, before: float | None) -> str:
+    kept = training.kept
     if kept is None or kept.held_out_loss is None:
-        return told
+        return ""
     which = "the last step" if kept.step == training.done else f"step {kept.step} of {training.done}"
-    told += f", of {which}: held-out loss {kept.held_out_loss:.3f}"
+    told = f", of {which}: held-out loss {kept.held_out_loss:.3f}"
     if before is None:
         return told
     worse = "" if kept.held_out_loss < before else "; nothing held out was learned"
     return f"{told}, before training {before:.3f}{worse}"
+
+
+def _took(compared: Compared | None) -> str:
+    if compared is None or compared.measured is None:
+        return ""
+    return f"; it took {size(compared.measured)} of memory, predicted {size(compared.predicted.total)}"
 
 
 def _left(seconds: float) -> str:

@@ -116,6 +116,7 @@ def sft(
         from mozi_engine.training import finetune
 
         console.note(_sft_plan(read, finetune.data(read, launch.processes), launch.processes))
+        console.note(launching.memory(launch, read))
         console.note(launching.told(launch, arguments))
         typer.echo(recipes.written(read), nl=False)
         return
@@ -169,6 +170,7 @@ def pretrain(
         from mozi_engine.training import pretrain as engine
 
         console.note(_pretrain_plan(read, engine.data(read, launch.processes), launch.processes))
+        console.note(launching.memory(launch, read))
         console.note(launching.told(launch, arguments))
         typer.echo(recipes.written(read), nl=False)
         return

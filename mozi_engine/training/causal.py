@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import shutil
 import time
 from collections.abc import Callable
@@ -22,8 +23,9 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArgu
 
 from mozi_engine.errors import RecipeError
 from mozi_engine.generation import loading
-from mozi_engine.training import best, curves, history, rows, runs, zero
+from mozi_engine.training import best, curves, history, memory, rows, runs, zero
 from mozi_engine.training.best import Kept
+from mozi_engine.training.memory import Compared, Memory
 from mozi_engine.training.recipe import CausalRecipe, Weights
 from mozi_engine.training.rows import Rows
 
@@ -52,7 +54,7 @@ class Evaluated:
     loss: float
 
 
-Report = Callable[[Step | Evaluated], None]
+Report = Callable[[Memory | Step | Evaluated], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,7 @@ class Trained:
     total: int
     adapter: Path | None
     kept: Kept | None = None  # what the adapter is
+    memory: Compared | None = None  # what was predicted, and taken
 
 
 def train(
@@ -89,7 +92,8 @@ def train(
     resume: bool = False,
     stopped: Callable[[], bool] = lambda: False,
 ) -> Trained:
-    """Train, and leave the adapter in `run/adapter`; `report` hears of every step.
+    """Train, and leave the adapter in `run/adapter`; `report` hears of the memory it needs and of
+    every step.
 
     `read` is told how many processes share the data, and gives it; `measured` says that some is held out.
     `run` keeps the recipe, the last checkpoints and `metrics.jsonl`. `stopped` is asked after each step: a
@@ -101,11 +105,13 @@ def train(
     # This meets the other processes, where there are any.
     arguments = _arguments(recipe, run, measured=measured, resume=resume)
     with arguments.main_process_first(local=False):
+        needed = _needed(recipe, arguments, report)
         checkpoint, step = _begin(recipe, run, resume=resume, first=arguments.process_index == 0)
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
     found = read(arguments.world_size)
     torch.manual_seed(recipe.seed)
+    gauge = memory.Gauge()
     model = _model(recipe)
     written = curves.tensorboard(run, step) if arguments.process_index == 0 else []
     trainer = _Checked(
@@ -119,12 +125,26 @@ def train(
     )
     trainer.remove_callback(PrinterCallback)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    compared = Compared(needed, gauge.measured())
+    if arguments.process_index == 0:
+        memory.write(compared, run)
     done, total = trainer.state.global_step, trainer.state.max_steps
     if done < total:
-        return Trained(done, total, None)
+        return Trained(done, total, None, memory=compared)
     if found.held_out and trainer.measured.step != done:
         trainer.evaluate()
-    return Trained(done, total, run / "adapter", trainer.leave(best_of_all=recipe.best))
+    kept = trainer.leave(best_of_all=recipe.best)
+    return Trained(done, total, run / "adapter", kept, compared)
+
+
+def _needed(recipe: CausalRecipe, arguments: TrainingArguments, report: Report) -> Memory:
+    """The memory that it needs. The first process refuses what does not fit, and tells the rest."""
+    if arguments.process_index:
+        return memory.predict(recipe, arguments.world_size)
+    beside = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    needed = memory.check(recipe, arguments.world_size, beside)
+    report(needed)
+    return needed
 
 
 def _begin(recipe: CausalRecipe, run: Path, *, resume: bool, first: bool) -> tuple[Path | None, int]:

@@ -159,6 +159,11 @@ class PretrainRecipe(CausalRecipe):
     data: CorpusData = field(default_factory=CorpusData)
 
 
+def plain(value: object) -> str:
+    """A value as an override writes it: `checkpointing=true`, `weights=nf4`."""
+    return str(value.value if isinstance(value, Enum) else value).lower()
+
+
 def find(name: str) -> Path:
     """The recipe's file: a path, or the name of one that comes with mozi. Raises RecipeError."""
     shipped = {path.stem: path for path in sorted(_SHIPPED.glob("*.yaml"))}

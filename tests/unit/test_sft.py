@@ -26,6 +26,7 @@ from mozi_engine.generation import loading, template
 from mozi_engine.training import causal, conversations, finetune, runs
 from mozi_engine.training.causal import Evaluated, Step
 from mozi_engine.training.conversations import packed
+from mozi_engine.training.memory import Memory
 from mozi_engine.training.recipe import ConversationData, Lora, LossOn, Optim, SftRecipe, Weights
 from mozi_engine.training.rows import IGNORED, Example, batch
 from tests import tiny_llama
@@ -89,8 +90,9 @@ def changed(recipe: SftRecipe, **changes: Any) -> SftRecipe:
 
 
 def trained(recipe: SftRecipe, run: Path, **options: Any) -> tuple[causal.Trained, list[Step | Evaluated]]:
-    events: list[Step | Evaluated] = []
-    return finetune.train(recipe, run, events.append, **options), events
+    events: list[Memory | Step | Evaluated] = []
+    ended = finetune.train(recipe, run, events.append, **options)
+    return ended, [event for event in events if not isinstance(event, Memory)]
 
 
 def weights(run: Path) -> dict[str, Any]:

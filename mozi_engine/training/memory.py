@@ -1,0 +1,204 @@
+"""Whether a training fits: the memory that its recipe asks for, before anything is loaded."""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, fields, replace
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+import psutil
+import torch
+
+from mozi_engine.errors import RecipeError
+from mozi_engine.files import size
+from mozi_engine.training import recipe as recipes
+from mozi_engine.training.footprint import Footprint, Parameters, Peak
+from mozi_engine.training.recipe import CausalRecipe, Offload, Weights, Zero
+
+_FLOAT32 = 4
+_WIDTHS = {Weights.float32: 4.0, Weights.bfloat16: 2.0, Weights.nf4: 0.5 + 1 / 64 + 4 / (64 * 256)}
+_GATHERED = 10**9  # parameters that ZeRO-3 lets be whole at once: DeepSpeed's stage3_max_live_parameters
+_BUCKET = 5 * 10**8  # gradients that ZeRO sends at once: DeepSpeed's reduce_bucket_size
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """The bytes that each process of a training needs at the most, where it computes, by what they hold.
+
+    `exchange` is what processes send each other. `offloaded`, in the processor's memory, is no part of the sum.
+    """
+
+    weights: int
+    adapter: int
+    gradients: int
+    optimizer: int
+    activations: int
+    logits: int
+    exchange: int
+    offloaded: int
+
+    @property
+    def total(self) -> int:
+        """All of it but what is offloaded."""
+        return sum(getattr(self, part.name) for part in fields(self)) - self.offloaded
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A prediction and what was measured; None where the process had once taken more before it trained."""
+
+    predicted: Memory
+    measured: int | None
+
+
+def predict(recipe: CausalRecipe, processes: int = 1) -> Memory:
+    """The memory of a training by its recipe and its base's config. Raises ModelError without a config.
+
+    weights: 4 bytes a parameter, 2 in bfloat16; in nf4 half a byte and, for each 64, a scale of 8 bits, of
+    which each 256 share one of 32 (Dettmers et al., 2023, section 3), but 4 bytes outside of linear layers.
+    adapter, gradients: 4 bytes a parameter of LoRA (Hu et al., 2021), which PEFT keeps in float32.
+    optimizer: AdamW's two moments, 8 bytes each; with ZeRO also DeepSpeed's own copy of the adapter, 4 bytes.
+    ZeRO divides by the processes the optimizer, from stage 2 gradients, in stage 3 weights and adapter too
+    (Rajbhandari et al., 2020, section 5), and keeps a bucket of gradients, and whole weights in stage 3.
+    activations, logits: of one batch of full rows, counted operation by operation (see `footprint`).
+    """
+    counted = Footprint(recipe.base, recipe.weights, recipe.lora)
+    return _memory(recipe, processes, counted)
+
+
+def _memory(recipe: CausalRecipe, processes: int, counted: Footprint) -> Memory:
+    numbers, zero = counted.parameters, recipe.zero
+    peak: Peak = counted.step(recipe.batch, recipe.length, checkpointing=recipe.checkpointing)
+    weights = _weights(numbers, recipe.weights)
+    adapter = _FLOAT32 * numbers.adapter
+    optimizer = (3 if zero.stage else 2) * adapter // (processes if zero.stage >= 1 else 1)
+    share = processes if zero.stage == 3 else 1
+    held = Memory(
+        weights=weights // share,
+        adapter=adapter // share,
+        gradients=adapter // (processes if zero.stage >= 2 else 1),
+        optimizer=optimizer,
+        activations=peak.activations,
+        logits=peak.logits,
+        exchange=_exchange(zero, processes, numbers, weights),
+        offloaded=0,
+    )
+    return _offloaded(held, zero.offload)
+
+
+def _weights(numbers: Parameters, precision: Weights) -> int:
+    width = _WIDTHS[precision]
+    return int(numbers.linear * width + numbers.other * (width if precision is not Weights.nf4 else _FLOAT32))
+
+
+def _exchange(zero: Zero, processes: int, numbers: Parameters, weights: int) -> int:
+    """Without ZeRO, torch's DistributedDataParallel copies the gradients into its buckets."""
+    if not zero.stage:
+        return _FLOAT32 * numbers.adapter if processes > 1 else 0
+    # A processor does not give what is only reserved.
+    bucket = _FLOAT32 * (_BUCKET if torch.cuda.is_available() else min(_BUCKET, numbers.adapter))
+    total = numbers.linear + numbers.other
+    return bucket + (weights * min(total, _GATHERED) // total if zero.stage == 3 else 0)
+
+
+def _offloaded(held: Memory, offload: Offload) -> Memory:
+    """On a processor nothing is offloaded: it is there already."""
+    if offload is Offload.none or not torch.cuda.is_available():
+        return held
+    if offload is Offload.optimizer:
+        return replace(held, optimizer=0, offloaded=held.optimizer)
+    moved = held.optimizer + held.weights + held.adapter
+    return replace(held, optimizer=0, weights=0, adapter=0, offloaded=moved)
+
+
+def check(recipe: CausalRecipe, processes: int = 1, beside: int = 1) -> Memory:
+    """What the training needs; `beside` of the processes are on this machine.
+
+    Raises RecipeError where that is more than is free, with the first change of the recipe that would fit.
+    """
+    needed = predict(recipe, processes)
+    if _fits(needed, beside):
+        return needed
+    for changed, words in _changes(recipe):
+        smaller = predict(changed, processes)
+        if _fits(smaller, beside):
+            hint = f"it needs about {size(smaller.total)} with {words}"
+            break
+    else:
+        hint = "no change of the recipe is enough: take a smaller base, or a machine with more memory"
+    each = " in each process" if beside > 1 else ""
+    raise RecipeError(f"the training needs {told(needed)}{each}, but {size(free())} are free", hint=hint)
+
+
+def _fits(needed: Memory, beside: int) -> bool:
+    if not torch.cuda.is_available():
+        return needed.total * beside <= free()
+    return needed.total <= free() and needed.offloaded * beside <= psutil.virtual_memory().available
+
+
+def free() -> int:
+    """Bytes that are free now, on the GPU where there is one."""
+    if torch.cuda.is_available():
+        return int(torch.cuda.mem_get_info()[0])
+    return int(psutil.virtual_memory().available)
+
+
+def _changes(recipe: CausalRecipe) -> Iterator[tuple[CausalRecipe, str]]:
+    """The recipe with one change after the other, the least harmful first, and how to write them."""
+    changes: list[dict[str, Any]] = [] if recipe.checkpointing else [{"checkpointing": True}]
+    batch, steps = recipe.batch, recipe.batch * recipe.accumulate
+    while batch > 1:
+        batch = next(each for each in range(batch // 2, 0, -1) if steps % each == 0)
+        changes.append({"batch": batch, "accumulate": steps // batch})  # the same step in more parts
+    if recipe.weights is Weights.float32:
+        changes.append({"weights": Weights.bfloat16})
+    if recipe.weights is not Weights.nf4 and recipe.zero.stage != 3:
+        changes.append({"weights": Weights.nf4})
+    changes += [{"length": recipe.length // part} for part in (2, 4, 8) if recipe.length // part >= 128]
+    for each in accumulate(changes, lambda first, second: first | second):
+        yield (
+            replace(recipe, **each),
+            " ".join(f"{key}={recipes.plain(value)}" for key, value in each.items()),
+        )
+
+
+def told(needed: Memory) -> str:
+    """The sum and its parts, the largest first: "about 3.1 GB: weights 1.0 GB, logits 0.9 GB, …"."""
+    parts = {name: count for name, count in asdict(needed).items() if name != "offloaded" and count}
+    listed = sorted(parts, key=lambda name: -parts[name])
+    said = f"about {size(needed.total)}: " + ", ".join(f"{name} {size(parts[name])}" for name in listed)
+    return said + (f"; and {size(needed.offloaded)} of the processor's" if needed.offloaded else "")
+
+
+class Gauge:
+    """Measures from now on what this process takes more than it had."""
+
+    def __init__(self) -> None:
+        if torch.cuda.is_available():
+            torch.cuda.reset_peak_memory_stats()
+        self._had = 0 if torch.cuda.is_available() else int(psutil.Process().memory_info().rss)
+        self._most = _peak()
+
+    def measured(self) -> int | None:
+        """Bytes at the peak; None where there was a higher one before."""
+        most = _peak()
+        return most - self._had if most > self._most or torch.cuda.is_available() else None
+
+
+def _peak() -> int:
+    if torch.cuda.is_available():
+        return int(torch.cuda.max_memory_allocated())
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else most * 1024
+
+
+def write(compared: Compared, run: Path) -> None:
+    """Keep the parts, their sum and what was measured, in bytes, in `run/memory.json`."""
+    predicted = {**asdict(compared.predicted), "total": compared.predicted.total}
+    kept = {"predicted": predicted, "measured": compared.measured}
+    (run / "memory.json").write_text(json.dumps(kept, indent=2) + "\n", "utf-8")
