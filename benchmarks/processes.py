@@ -44,6 +44,7 @@ WAYS = {
     "two processes, ZeRO-2, DeepSpeed's launcher": ("--gpus", "2", "--launcher", "deepspeed", "zero.stage=2"),
 }
 QUANTISED = {
+    "two processes, nf4, no ZeRO": (*TWO, "weights=nf4"),
     "two processes, nf4, ZeRO-2": (*TWO, "weights=nf4", "zero.stage=2"),
     "two processes, nf4, ZeRO-3": (*TWO, "weights=nf4", "zero.stage=3"),
 }
