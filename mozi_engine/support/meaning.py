@@ -1,0 +1,18 @@
+"""What a message means as a vector, for the classifier: from the encoder that searches papers."""
+
+from __future__ import annotations
+
+from functools import cache, lru_cache
+
+from mozi_engine.retrieval.dense import Encoder
+
+
+@lru_cache(maxsize=8192)  # training asks for each message in every fold
+def vector(text: str) -> tuple[float, ...]:
+    """The unit vector of a text, 384 numbers; says little of other languages than English."""
+    return tuple(map(float, _encoder().encode([text])[0]))
+
+
+@cache
+def _encoder() -> Encoder:
+    return Encoder(threads=1)
