@@ -1,7 +1,8 @@
 """A logistic classifier over words, concepts and, in English, meaning: for risk that no rule foresaw.
 
 Concepts (`concepts.toml`) say in both languages what a word is about, so that what is learnt of "pills"
-holds of 药. The encoder, which reads English, tells what is meant in words that were not learnt. The weights (`classifier.tsv`) are made by `benchmarks/crisis.py train`.
+holds of 药. The encoder, which reads English, tells what is meant in words that were not learnt. The weights
+(`classifier.tsv`) are made by `benchmarks/crisis.py train`.
 """
 
 from __future__ import annotations

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from functools import cache, lru_cache
+from functools import cache
 
 from mozi_engine.retrieval.dense import Encoder
 
 
-@lru_cache(maxsize=8192)  # training asks for each message in every fold
 def vector(text: str) -> tuple[float, ...]:
-    """The unit vector of a text, 384 numbers; says little of other languages than English."""
-    return tuple(map(float, _encoder().encode([text])[0]))
+    """The unit vector of a text, 384 numbers; it says little of other languages than English."""
+    return tuple(map(float, _encoder().encode([text.encode("utf-8", "replace").decode()])[0]))
 
 
 @cache
