@@ -231,4 +231,6 @@ def _people(help_: Help, language: Language) -> str:
 
 def _known(language: Language) -> str:
     """Numbers change: whoever finds one dead should know why, and where to look."""
-    return f"（号码截至 {known()}）" if language == "Chinese" else f"(numbers as of {known()})"
+    if language == "Chinese":
+        return f"（号码截至 {known()}，没有逐个拨打核实）"
+    return f"(numbers as of {known()}; nobody has rung them to check)"

@@ -1,7 +1,8 @@
-"""A logistic classifier over words and concepts: for risk that no rule foresaw.
+"""A logistic classifier over words, concepts and, in English, meaning: for risk that no rule foresaw.
 
 Concepts (`concepts.toml`) say in both languages what a word is about, so that what is learnt of "pills"
-holds of 药. The weights (`classifier.tsv`) are made by `benchmarks/crisis.py train`.
+holds of 药. The encoder, which reads English, tells what is meant in words that were not learnt. The weights
+(`classifier.tsv`) are made by `benchmarks/crisis.py train`.
 """
 
 from __future__ import annotations
@@ -20,12 +21,15 @@ _HAN = re.compile(r"[\u4e00-\u9fff]")
 CONCEPT, PAIR, WORDS = range(3)
 # What a feature of each kind weighs against the others; those of a kind share it where they are many.
 _SCALES = (0.3, 0.6, 2.0)
+_MEANING = 2.0  # the length of the encoder's vector
+_WIDTH = 384
+MEANING = tuple(f"(meaning {place})" for place in range(_WIDTH))
 
 
 @dataclass(frozen=True, slots=True)
 class _Model:
     bias: float
-    threshold: float
+    thresholds: Mapping[str, float]
     weights: Mapping[str, float]
 
 
@@ -37,8 +41,13 @@ def probability(text: str) -> float:
 
 
 def alarms(text: str) -> bool:
-    """Whether the probability is above the threshold chosen in training."""
-    return probability(text) > _model().threshold
+    """Whether the probability is above the threshold chosen in training for its language."""
+    return probability(text) > _model().thresholds[language(text)]
+
+
+def language(text: str) -> str:
+    """Whether it is read as Chinese, "zh", or as English, "en"."""
+    return "zh" if _HAN.search(text) else "en"
 
 
 def values(text: str, known: Mapping[str, object]) -> dict[str, float]:
@@ -51,6 +60,10 @@ def values(text: str, known: Mapping[str, object]) -> dict[str, float]:
     for scale, names, kind in zip(_SCALES, groups, (CONCEPT, PAIR, WORDS), strict=True):
         shared = 1.0 if kind == CONCEPT else math.sqrt(max(len(names), 1))
         found |= dict.fromkeys(names, scale / shared)
+    if language(text) == "en" and MEANING[0] in known:
+        from mozi_engine.support import meaning  # loads the encoder's runtime
+
+        found |= {name: _MEANING * x for name, x in zip(MEANING, meaning.vector(text), strict=True)}
     return found
 
 
@@ -93,7 +106,8 @@ def _concepts() -> Mapping[str, re.Pattern[str]]:
 def _model() -> _Model:
     lines = (line for line in _file("classifier.tsv").splitlines() if not line.startswith("#"))
     table = {name: float(weight) for name, weight in (line.split("\t") for line in lines)}
-    return _Model(table.pop("(bias)"), table.pop("(threshold)"), table)
+    thresholds = {lang: table.pop(f"(threshold {lang})") for lang in ("en", "zh")}
+    return _Model(table.pop("(bias)"), thresholds, table)
 
 
 def _file(name: str) -> str:

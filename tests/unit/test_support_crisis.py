@@ -35,6 +35,8 @@ def share(rows: list[dict[str, str]], kinds: set[str]) -> float:
         "ｉ ｗａｎｔ ｔｏ ｄｉｅ",
         "我不想活了，論文只是藉口",
         "Everyone would be better off without me",
+        "I've never wanted to die as much as I do tonight",
+        "今晚我就了结，别劝我",
     ],
 )
 def test_risk_is_seen(text: str) -> None:
@@ -52,6 +54,9 @@ def test_risk_is_seen(text: str) -> None:
         "I want to quit my PhD",
         "笑死我了",
         "My thesis is on suicide prevention",
+        "I'm giving away my old textbooks, I'm moving to a smaller flat",
+        "I've made my peace with the minor revision",
+        "只有一条路了：换题",
         "I'd rather die than write another related work section",
         "",
         "   ",
@@ -87,10 +92,11 @@ def test_any_text_can_be_screened(text: str) -> None:
 
 
 def test_train_and_test_share_no_template_and_no_text() -> None:
-    train, test = labelled("train"), labelled("test")
+    train, test, blind = labelled("train"), labelled("test"), labelled("blind")
     assert len(train) + len(test) >= 600
     for key in ("template", "text"):
         assert not {row[key] for row in train} & {row[key] for row in test}
+    assert not {row["text"] for row in [*train, *test]} & {row["text"] for row in blind}
     for row in [*train, *test]:
         assert set(row) == {"text", "label", "class", "lang", "template"}
         assert (row["label"] == "risk") == (row["class"] in ("explicit", "oblique", "third_person", "past"))
@@ -98,8 +104,9 @@ def test_train_and_test_share_no_template_and_no_text() -> None:
         assert row["template"].startswith(f"{row['lang']}/{row['class']}/")
 
 
-def test_the_screen_is_no_worse_than_when_it_was_measured() -> None:
-    test = labelled("test")
-    assert share(test, {"explicit"}) >= 0.9
-    assert share(test, {"oblique"}) >= 0.55
-    assert share(test, {"venting"}) <= 0.05
+@pytest.mark.parametrize(("name", "oblique"), [("test", 0.65), ("blind", 0.55)])
+def test_the_screen_is_no_worse_than_when_it_was_measured(name: str, oblique: float) -> None:
+    rows = labelled(name)
+    assert share(rows, {"explicit"}) >= 0.85
+    assert share(rows, {"oblique"}) >= oblique
+    assert share(rows, {"venting"}) <= 0.05
