@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -32,15 +33,27 @@ LauncherOption = Annotated[
 EmitOption = Annotated[Literal["slurm"] | None, typer.Option(help="Print a job script instead of training.")]
 
 
-def chosen(launcher: str | None, gpus: int | None, hostfile: Path | None, recipe: CausalRecipe) -> Launch:
-    """How the training starts; here, if a launcher started this process. Raises what does not go together."""
-    from mozi_engine.training import launch, zero
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The launching options as they were given."""
 
-    zero.check(recipe.zero)
-    if launch.started(os.environ):
-        return launch.Launch(launch.Launcher.none)
-    named = launch.Launcher(launcher) if launcher else None
-    return launch.chosen(named, gpus, hostfile, divided=recipe.zero.stage > 0)
+    gpus: int | None
+    hostfile: Path | None
+    launcher: str | None
+    emit: str | None
+
+    def launch(self, recipe: CausalRecipe) -> Launch:
+        """How the training starts; here, if a launcher started this process.
+
+        Raises what does not go together.
+        """
+        from mozi_engine.training import launch, zero
+
+        zero.check(recipe.zero)
+        if launch.started(os.environ):
+            return launch.Launch(launch.Launcher.none)
+        named = launch.Launcher(self.launcher) if self.launcher else None
+        return launch.chosen(named, self.gpus, self.hostfile, divided=recipe.zero.stage > 0)
 
 
 def told(launch: Launch, arguments: Sequence[str]) -> str:

@@ -6,8 +6,9 @@ import importlib.util
 import os
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from mozi_engine.training import finetune
     from mozi_engine.training import pretrain as pretraining
     from mozi_engine.training.causal import Trained
+    from mozi_engine.training.launch import Launch
     from mozi_engine.training.recipe import CausalRecipe, PretrainRecipe, RetrieverRecipe, SftRecipe
     from mozi_engine.training.retriever import Data, Evaluated, Step
 
@@ -99,33 +101,8 @@ def sft(
 
     Ctrl-C ends the step, saves and stops; --resume goes on as if nothing had been.
     """
-    _needs("torch", "transformers", "peft", "accelerate", "omegaconf")
-    from mozi_cli import console
-    from mozi_engine.training import recipe as recipes
-
-    earlier = [f"adapter={adapter}"] if adapter else []
-    given = [*(changes or ()), *earlier]
-    read = recipes.load(recipes.find(recipe), recipes.SftRecipe, given)
-    launch = launching.chosen(launcher, gpus, hostfile, read)
-    arguments = ["train", "sft", recipe, *given, "--out", str(out)]
-    if emit:
-        typer.echo(launching.job(launch, arguments, out), nl=False)
-        return
-    arguments += ["--resume"] if resume else []
-    if dry_run:
-        from mozi_engine.training import finetune
-
-        console.note(_sft_plan(read, finetune.data(read, launch.processes), launch.processes))
-        console.note(launching.memory(launch, read))
-        console.note(launching.told(launch, arguments))
-        typer.echo(recipes.written(read), nl=False)
-        return
-    if launching.elsewhere(launch):
-        launching.follow(launch, arguments, read, out, resume=resume)
-        return
-    from mozi_engine.training import finetune
-
-    _train(finetune.train, read, out, resume=resume)
+    wanted = launching.Wanted(gpus, hostfile, launcher, emit)
+    _causal("sft", recipe, changes, adapter, out, wanted, resume=resume, dry_run=dry_run)
 
 
 @app.command(
@@ -153,36 +130,57 @@ def pretrain(
 
     Ctrl-C ends the step, saves and stops; --resume goes on as if nothing had been.
     """
+    wanted = launching.Wanted(gpus, hostfile, launcher, emit)
+    _causal("pretrain", recipe, changes, adapter, out, wanted, resume=resume, dry_run=dry_run)
+
+
+def _causal(
+    kind: Literal["sft", "pretrain"],
+    recipe: str,
+    changes: list[str] | None,
+    adapter: str | None,
+    out: Path,
+    wanted: launching.Wanted,
+    *,
+    resume: bool,
+    dry_run: bool,
+) -> None:
+    """Train a causal language model: here, in processes of its own, or tell how it would be done."""
     _needs("torch", "transformers", "peft", "accelerate", "omegaconf")
-    from mozi_cli import console
     from mozi_engine.training import recipe as recipes
 
-    earlier = [f"adapter={adapter}"] if adapter else []
-    given = [*(changes or ()), *earlier]
-    read = recipes.load(recipes.find(recipe), recipes.PretrainRecipe, given)
-    launch = launching.chosen(launcher, gpus, hostfile, read)
-    arguments = ["train", "pretrain", recipe, *given, "--out", str(out)]
-    if emit:
+    kinds: dict[str, type[CausalRecipe]] = {"sft": recipes.SftRecipe, "pretrain": recipes.PretrainRecipe}
+    given = [*(changes or ()), *([f"adapter={adapter}"] if adapter else ())]
+    read = recipes.load(recipes.find(recipe), kinds[kind], given)
+    launch = wanted.launch(read)
+    arguments = ["train", kind, recipe, *given, "--out", str(out)]
+    again = ["--resume"] if resume else []
+    if wanted.emit:
         typer.echo(launching.job(launch, arguments, out), nl=False)
-        return
-    arguments += ["--resume"] if resume else []
-    if dry_run:
-        from mozi_engine.training import pretrain as engine
-
-        console.note(_pretrain_plan(read, engine.data(read, launch.processes), launch.processes))
-        console.note(launching.memory(launch, read))
-        console.note(launching.told(launch, arguments))
-        typer.echo(recipes.written(read), nl=False)
-        return
-    if launching.elsewhere(launch):
-        launching.follow(launch, arguments, read, out, resume=resume)
-        return
-    from mozi_engine.training import pretrain as engine
-
-    _train(engine.train, read, out, resume=resume)
+    elif dry_run:
+        _tell_plan(read, launch, [*arguments, *again])
+    elif launching.elsewhere(launch):
+        launching.follow(launch, [*arguments, *again], read, out, resume=resume)
+    else:
+        _train(read, out, resume=resume)
 
 
-def _train(train: Callable[..., Trained], recipe: CausalRecipe, out: Path, *, resume: bool) -> None:
+def _tell_plan(recipe: CausalRecipe, launch: Launch, arguments: list[str]) -> None:
+    """The data, the memory, the command and the whole recipe."""
+    from mozi_cli import console
+    from mozi_engine.training import finetune, pretrain
+    from mozi_engine.training import recipe as recipes
+
+    if isinstance(recipe, recipes.SftRecipe):
+        console.note(_sft_plan(recipe, finetune.data(recipe, launch.processes), launch.processes))
+    elif isinstance(recipe, recipes.PretrainRecipe):
+        console.note(_pretrain_plan(recipe, pretrain.data(recipe, launch.processes), launch.processes))
+    console.note(launching.memory(launch, recipe))
+    console.note(launching.told(launch, arguments))
+    typer.echo(recipes.written(recipe), nl=False)
+
+
+def _train(recipe: CausalRecipe, out: Path, *, resume: bool) -> None:
     """Train in this process, show it, and say what came of it."""
     from mozi_cli import console, steps
     from mozi_engine.training import history, runs
@@ -195,8 +193,8 @@ def _train(train: Callable[..., Trained], recipe: CausalRecipe, out: Path, *, re
     shown = steps.Shown(str(out))
     try:
         with steps.interruptible() as interrupted:
-            ended = train(
-                recipe, out, shown, resume=resume, stopped=lambda: interrupted() or runs.asked_to_stop(out)
+            ended = _engine(recipe)(
+                out, shown, resume=resume, stopped=lambda: interrupted() or runs.asked_to_stop(out)
             )
     finally:
         shown.close()
@@ -204,6 +202,18 @@ def _train(train: Callable[..., Trained], recipe: CausalRecipe, out: Path, *, re
         console.note(steps.ended(ended, history.read(out).before))
     if ended.adapter is None and not launched:
         raise typer.Exit(130)
+
+
+def _engine(recipe: CausalRecipe) -> Callable[..., Trained]:
+    from mozi_engine.training import finetune, pretrain
+    from mozi_engine.training.recipe import PretrainRecipe, SftRecipe
+
+    match recipe:
+        case SftRecipe():
+            return partial(finetune.train, recipe)
+        case PretrainRecipe():
+            return partial(pretrain.train, recipe)
+    raise AssertionError(f"{type(recipe).__name__} is trained by no engine")
 
 
 def _sft_plan(recipe: SftRecipe, data: finetune.Data, processes: int) -> str:
