@@ -1,4 +1,4 @@
-"""What a step of training keeps in memory, counted without having it: tensors that have shapes and no values."""
+"""What a step of training keeps in memory, counted on tensors that have shapes and no values."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ class _Live(TorchDispatchMode):
             if tensor is not None:
                 self._seen[tensor.untyped_storage()] = 0
 
-    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # noqa: ARG002
+    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         made = function(*args, **(kwargs or {}))
         for tensor in tree_leaves(made):
             if isinstance(tensor, Tensor):
