@@ -112,7 +112,7 @@ class Footprint:
         return live.kept, live.head_peak, live.peak
 
 
-class _Live(TorchDispatchMode):
+class _Live(TorchDispatchMode):  # type: ignore[misc]
     """Counts the bytes of tensors while something refers to them, and the most there were at once.
 
     `kept` is what there was when the last layer began; `head_peak` the most until its gradient was known.
@@ -159,7 +159,7 @@ def _linear(model: Any) -> list[nn.Linear]:
     return [each for each in model.modules() if isinstance(each, nn.Linear) and each is not last]
 
 
-class _Quantised(nn.Linear):
+class _Quantised(nn.Linear):  # type: ignore[misc]
     """Computes in bfloat16 and answers in what it was asked in, as a layer of bitsandbytes does."""
 
     def forward(self, asked: Tensor) -> Tensor:

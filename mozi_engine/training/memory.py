@@ -6,7 +6,7 @@ import json
 import resource
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from itertools import accumulate
 from pathlib import Path
@@ -46,7 +46,7 @@ class Memory:
     @property
     def total(self) -> int:
         """All of it but what is offloaded."""
-        return sum(getattr(self, part.name) for part in fields(self)) - self.offloaded
+        return sum(asdict(self).values()) - self.offloaded
 
 
 @dataclass(frozen=True, slots=True)
