@@ -100,7 +100,7 @@ def prepared(case: Case, folder: Path) -> tuple[SftRecipe, float]:
         max_position_embeddings=2048,
     )
     with safe_open(base / "model.safetensors", "np") as weights:
-        parameters = sum(math.prod(weights.get_slice(name).get_shape()) for name in weights)
+        parameters = sum(math.prod(weights.get_slice(name).get_shape()) for name in weights.keys())  # noqa: SIM118  no mapping
     said = [{"role": "user", "content": "word " * 20}, {"role": "assistant", "content": "word " * 2000}]
     lines = [json.dumps({"messages": said})] * 8
     (folder / "sft.jsonl").write_text("\n".join(lines) + "\n", "utf-8")
@@ -135,7 +135,7 @@ def trained(recipe: SftRecipe, folder: Path) -> tuple[int, int]:
 def _train(recipe: SftRecipe, run: Path) -> None:
     from mozi_engine.training import finetune
 
-    finetune.train(recipe, run, lambda event: None)
+    finetune.train(recipe, run, lambda _: None)
 
 
 if __name__ == "__main__":

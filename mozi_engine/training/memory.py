@@ -46,7 +46,8 @@ class Memory:
     @property
     def total(self) -> int:
         """All of it but what is offloaded."""
-        return sum(asdict(self).values()) - self.offloaded
+        parts: dict[str, int] = asdict(self)
+        return sum(parts.values()) - self.offloaded
 
 
 @dataclass(frozen=True, slots=True)
