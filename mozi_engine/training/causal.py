@@ -92,8 +92,7 @@ def train(
     resume: bool = False,
     stopped: Callable[[], bool] = lambda: False,
 ) -> Trained:
-    """Train, and leave the adapter in `run/adapter`; `report` hears of the memory it needs and of
-    every step.
+    """Train, and leave the adapter in `run/adapter`; `report` hears of its memory and every step.
 
     `read` is told how many processes share the data, and gives it; `measured` says that some is held out.
     `run` keeps the recipe, the last checkpoints and `metrics.jsonl`. `stopped` is asked after each step: a

@@ -1,4 +1,4 @@
-"""What a step of training keeps in memory, counted without having it: tensors that have shapes and no values."""
+"""What a step of training keeps in memory, counted on tensors that have shapes and no values."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ class Footprint:
         return live.kept, live.head_peak, live.peak
 
 
-class _Live(TorchDispatchMode):
+class _Live(TorchDispatchMode):  # type: ignore[misc]
     """Counts the bytes of tensors while something refers to them, and the most there were at once.
 
     `kept` is what there was when the last layer began; `head_peak` the most until its gradient was known.
@@ -126,7 +126,7 @@ class _Live(TorchDispatchMode):
             if tensor is not None:
                 self._seen[tensor.untyped_storage()] = 0
 
-    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # noqa: ARG002
+    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         made = function(*args, **(kwargs or {}))
         for tensor in tree_leaves(made):
             if isinstance(tensor, Tensor):
@@ -159,7 +159,7 @@ def _linear(model: Any) -> list[nn.Linear]:
     return [each for each in model.modules() if isinstance(each, nn.Linear) and each is not last]
 
 
-class _Quantised(nn.Linear):
+class _Quantised(nn.Linear):  # type: ignore[misc]
     """Computes in bfloat16 and answers in what it was asked in, as a layer of bitsandbytes does."""
 
     def forward(self, asked: Tensor) -> Tensor:

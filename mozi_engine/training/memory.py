@@ -6,7 +6,8 @@ import json
 import resource
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from mozi_engine.errors import RecipeError
 from mozi_engine.files import size
 from mozi_engine.training import recipe as recipes
 from mozi_engine.training.footprint import Footprint, Parameters, Peak
-from mozi_engine.training.recipe import CausalRecipe, Offload, Weights, Zero
+from mozi_engine.training.recipe import CausalRecipe, Lora, Offload, Weights, Zero
 
 _FLOAT32 = 4
 _WIDTHS = {Weights.float32: 4.0, Weights.bfloat16: 2.0, Weights.nf4: 0.5 + 1 / 64 + 4 / (64 * 256)}
@@ -30,7 +31,7 @@ _BUCKET = 5 * 10**8  # gradients that ZeRO sends at once: DeepSpeed's reduce_buc
 class Memory:
     """The bytes that each process of a training needs at the most, where it computes, by what they hold.
 
-    `exchange` is what processes send each other. `offloaded`, in the processor's memory, is no part of the sum.
+    `exchange` is what processes send each other; `offloaded` lies in the processor's memory, not in the sum.
     """
 
     weights: int
@@ -45,7 +46,8 @@ class Memory:
     @property
     def total(self) -> int:
         """All of it but what is offloaded."""
-        return sum(getattr(self, part.name) for part in fields(self)) - self.offloaded
+        parts: dict[str, int] = asdict(self)
+        return sum(parts.values()) - self.offloaded
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +69,9 @@ def predict(recipe: CausalRecipe, processes: int = 1) -> Memory:
     (Rajbhandari et al., 2020, section 5), and keeps a bucket of gradients, and whole weights in stage 3.
     activations, logits: of one batch of full rows, counted operation by operation (see `footprint`).
     """
-    counted = Footprint(recipe.base, recipe.weights, recipe.lora)
-    return _memory(recipe, processes, counted)
-
-
-def _memory(recipe: CausalRecipe, processes: int, counted: Footprint) -> Memory:
-    numbers, zero = counted.parameters, recipe.zero
-    peak: Peak = counted.step(recipe.batch, recipe.length, checkpointing=recipe.checkpointing)
+    lora, zero = recipe.lora, recipe.zero
+    adapted = (lora.rank, lora.alpha, lora.dropout)
+    numbers, row = _counted(recipe.base, recipe.weights, adapted, recipe.length, recipe.checkpointing)
     weights = _weights(numbers, recipe.weights)
     adapter = _FLOAT32 * numbers.adapter
     optimizer = (3 if zero.stage else 2) * adapter // (processes if zero.stage >= 1 else 1)
@@ -83,12 +81,21 @@ def _memory(recipe: CausalRecipe, processes: int, counted: Footprint) -> Memory:
         adapter=adapter // share,
         gradients=adapter // (processes if zero.stage >= 2 else 1),
         optimizer=optimizer,
-        activations=peak.activations,
-        logits=peak.logits,
+        activations=recipe.batch * row.activations,
+        logits=recipe.batch * row.logits,
         exchange=_exchange(zero, processes, numbers, weights),
         offloaded=0,
     )
     return _offloaded(held, zero.offload)
+
+
+@lru_cache(maxsize=32)
+def _counted(
+    base: str, weights: Weights, lora: tuple[int, int, float], tokens: int, checkpointing: bool
+) -> tuple[Parameters, Peak]:
+    """A model's parameters, and the peak of one row: each takes as much, and none knows of the others."""
+    counted = Footprint(base, weights, Lora(*lora))
+    return counted.parameters, counted.step(1, tokens, checkpointing=checkpointing)
 
 
 def _weights(numbers: Parameters, precision: Weights) -> int:
