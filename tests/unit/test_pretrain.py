@@ -21,7 +21,9 @@ pytest.importorskip("omegaconf")
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from transformers import AutoModelForCausalLM, Gemma3TextConfig
+from tokenizers import Tokenizer
+from tokenizers.processors import TemplateProcessing
+from transformers import AutoModelForCausalLM, Gemma3TextConfig, PreTrainedTokenizerFast
 
 from mozi_engine.datasets import tokenizing
 from mozi_engine.datasets.shards import Shard
@@ -30,7 +32,7 @@ from mozi_engine.generation import loading
 from mozi_engine.training import documents, history, pretrain
 from mozi_engine.training.causal import Evaluated, Step, Trained
 from mozi_engine.training.recipe import CorpusData, Lora, Optim, PretrainRecipe, Weights, written
-from mozi_engine.training.rows import IGNORED, Rows, batch
+from mozi_engine.training.rows import IGNORED, Rows, batch, tokens
 from tests import tiny_llama
 from tests.command import mozi, refusal
 from tests.unit.test_sft import same, weights
@@ -102,52 +104,59 @@ def read(rows: Rows) -> list[int]:
 parts = st.lists(st.lists(st.integers(1, 60), min_size=1, max_size=8), min_size=1, max_size=4)
 
 
-@given(parts, st.integers(2, 40), st.integers(1, 5), st.integers(0, 3))
+BEGIN = 1 << 30
+
+
+@given(parts, st.sampled_from([(), (BEGIN,)]), st.integers(3, 40), st.integers(1, 5), st.integers(0, 3))
 @settings(max_examples=100, deadline=None)
 def test_every_token_stands_in_one_row_of_an_epoch(
-    parts: list[list[int]], length: int, step: int, seed: int
+    parts: list[list[int]], begin: tuple[int, ...], length: int, step: int, seed: int
 ) -> None:
     made, total = shards(parts), sum(map(sum, parts))
+    whole = total + len(begin) * sum(map(len, parts))
     try:
-        rows = documents.epochs(made, length, step, 1, 0, seed)
+        rows = documents.epochs(made, begin, length, step, 1, 0, seed)
     except DataError:
-        assert total < 2 * -(-total // (length * step)) * step
+        assert whole < 2 * -(-whole // ((length - len(begin)) * step)) * step
         return
-    assert sorted(read(rows)) == list(range(total))
+    assert sorted(token for token in read(rows) if token != BEGIN) == list(range(total))
     assert len(rows) % step == 0
-    assert rows.sizes.tolist() == [sum(len(text.ids) for text in rows[n]) for n in range(len(rows))]
-    assert rows.sizes.max() <= length
-    assert rows.sizes.max() - rows.sizes.min() <= 1
+    sizes = [tokens(rows[number]) for number in range(len(rows))]
+    assert 1 <= min(sizes) <= max(sizes) <= length
+    assert max(sizes) - min(sizes) <= 1 + 2 * len(begin)
+    begins = [len(begin) * len(rows[number]) for number in range(len(rows))]
+    assert rows.sizes.tolist() == [size - more for size, more in zip(sizes, begins, strict=True)]
     ends = {int(end) for end in np.cumsum([size for sizes in parts for size in sizes])}
     for number in range(len(rows)):
         for text in rows[number]:
-            assert text.ids == tuple(range(text.ids[0], text.ids[-1] + 1))
-            assert not ends & {*text.ids[1:]}  # where a document begins, a text begins
+            ids = text.ids[len(begin) :]
+            assert text.ids == (*begin, *range(ids[0], ids[-1] + 1))
+            assert not ends & {*ids[1:]}  # where a document begins, a text begins
             assert text.labels == (IGNORED, *text.ids[1:])
 
 
 def test_epochs_have_the_same_rows_in_another_order() -> None:
     made = shards([[30, 50], [200]])
-    twice = documents.epochs(made, 16, 2, 2, 0, 0)
+    twice = documents.epochs(made, (), 16, 2, 2, 0, 0)
     half = len(twice) // 2
     first, second = ([twice[number] for number in range(*ends)] for ends in ((0, half), (half, 2 * half)))
     assert first != second
     assert Counter(first) == Counter(second)
-    few = documents.epochs(made, 16, 2, 2, 3, 0)
+    few = documents.epochs(made, (), 16, 2, 2, 3, 0)
     assert [few[number] for number in range(len(few))] == first[:6]
 
 
 def test_as_much_is_held_out_as_is_asked_for() -> None:
     made = shards([[100, 300]])
-    assert sorted(read(documents.sample(made, 32, 0, 0))) == list(range(400))
-    some = documents.sample(made, 32, 100, 0)
+    assert sorted(read(documents.sample(made, (), 32, 0, 0))) == list(range(400))
+    some = documents.sample(made, (), 32, 100, 0)
     assert len(some) == 4
-    assert read(some) != read(documents.sample(made, 32, 100, 1))
+    assert read(some) != read(documents.sample(made, (), 32, 100, 1))
 
 
 def test_too_few_tokens_for_a_step_are_refused() -> None:
     with pytest.raises(DataError, match="9 tokens are too few for a step of 8 rows"):
-        documents.epochs(shards([[9]]), 4, 8, 1, 0, 0)
+        documents.epochs(shards([[9]]), (), 4, 8, 1, 0, 0)
 
 
 def gemma(base: Path) -> Any:
@@ -248,6 +257,20 @@ def test_a_corpus_of_another_tokenizer_is_refused(recipe: PretrainRecipe, tmp_pa
     manifest.write_text("{")
     with pytest.raises(DataError, match="is no corpus"):
         trained(recipe, tmp_path / "run")
+
+
+def test_a_text_begins_as_the_tokenizer_begins_one(recipe: PretrainRecipe, tmp_path: Path) -> None:
+    assert pretrain._begin(recipe.base) == ()
+    base = tiny_llama.build(tmp_path / "base")
+    known = Tokenizer.from_file(str(base / "tokenizer.json"))
+    known.post_processor = TemplateProcessing(single="! $A", special_tokens=[("!", 1)])
+    fast = PreTrainedTokenizerFast(tokenizer_object=known, eos_token="</s>", bos_token="!")
+    fast.save_pretrained(base)
+    begun = replace(recipe, base=str(base), data=CorpusData(str(corpus(tmp_path / "begun", base))))
+    found = pretrain.data(begun)
+    for rows in (found.train, found.held_out):
+        assert {text.ids[0] for number in range(len(rows)) for text in rows[number]} == {1}
+    assert found.tokens == 2 * found.once
 
 
 def test_without_held_out_documents_nothing_is_measured(recipe: PretrainRecipe, tmp_path: Path) -> None:
