@@ -82,6 +82,6 @@ def _tell(out: Path, found: Agreement) -> None:
     console.note(
         f"the adapter moves log-probabilities by {found.effect:.3f} nats; in the export that differs by "
         f"{found.difference:.3f} ({found.allowed:.3f} are allowed: {TOLERANCE:.0%}, and {found.noise:.3f} by "
-        "which the bases differ)"
+        "the weights' precision)"
     )
     console.note(f"written: {out}")

@@ -40,12 +40,13 @@ def merged(run: Path, out: Path, *, base: str = "") -> Agreement:
     model = loading.adapted(loading.model(base), adapter).eval()
     beginnings = agreement.prompts(tokenizer)
     source, tokens = agreement.of(model, beginnings)
+    rounding = 0.0 if model.dtype == torch.float32 else agreement.ROUNDING
     with loading.kept(out) as part:
         model.merge_and_unload().save_pretrained(str(part))
         tokenizer.save_pretrained(str(part))
         del model
         export = agreement.said(loading.model(part).eval(), beginnings).gather(-1, tokens)
-        return agreement.demand(agreement.compared(source, Said(source.alone, export)), base)
+        return agreement.demand(agreement.compared(source, Said(source.alone, export), rounding), base)
 
 
 def lora(run: Path, out: Path, onto: Path, *, base: str = "") -> Agreement:
