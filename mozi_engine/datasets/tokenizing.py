@@ -12,8 +12,8 @@ from mozi_engine import files
 from mozi_engine.errors import DataError, ModelError
 from mozi_engine.models import catalog
 
-# What models that are trained on documents end them with, most common first.
-_ENDS = ("<|endoftext|>", "</s>", "<|end_of_text|>", "<eos>", "<|end▁of▁sentence|>")
+# What models that are trained on documents end them with. Gemma's vocabulary has </s> too, as a tag of HTML.
+_ENDS = ("<|endoftext|>", "<eos>", "</s>", "<|end_of_text|>", "<|end▁of▁sentence|>")
 
 
 @dataclass(frozen=True, slots=True)
