@@ -226,6 +226,10 @@ def test_a_tokenizer_must_be_one_and_know_how_a_document_ends(tmp_path: Path) ->
     with pytest.raises(DataError, match="no token that is known to end"):
         tokenizing.choose(without)
     assert tokenizing.choose(without, "[END]").end_id == 1
+    gemma = Tokenizer.from_file(_tokenizer(tmp_path / "gemma.json", end="</s>"))
+    gemma.add_tokens(["<eos>"])
+    gemma.save(str(tmp_path / "gemma.json"))
+    assert tokenizing.choose(str(tmp_path / "gemma.json")).end == "<eos>"
     with pytest.raises(ModelError, match="no model named"):
         tokenizing.choose("qwne")
     assert tokenizing.choose(_tokenizer(tmp_path / "large.json", 70_000)).bytes_a_token == 4
