@@ -128,7 +128,7 @@ _NO_WORDS = re.compile(
     r"^(?:no|nope|nah|never|not (?:now|at all|any ?more)|of course not|i'm not|i am not|i don't|"
     r"god no|absolutely not)\b"
     r"|\b(?:just|only) (?:venting|joking|kidding|tired|stressed|frustrated|a joke|a figure of speech|a song)"
-    r"|^(?:不是|没有|没|不会|不想|并没|不|现在没有|现在不|怎么会|当然不|哪有)|只是(?:发泄|抱怨|"
+    r"|^(?:不是|我没事|没有|没|不会|不想|并没|不|现在没有|现在不|怎么会|当然不|哪有)|只是(?:发泄|抱怨|"
     r"吐槽|开玩笑|太累|随口|说说)|开玩笑的"
 )
 _YES_WORDS = re.compile(
@@ -185,7 +185,9 @@ def _waiting(history: Sequence[Turn]) -> Literal["answer", "safety", ""]:
 
 def _after_question(message: str, risk: Risk | None, help_: Help, language: Language) -> Fixed:
     people = _people(help_, language)
-    match "yes" if risk and risk.about == "self" else _said(message):
+    said = _said(message)
+    # A sign in the person's words outweighs their answer; the classifier's feeling about "I'm fine" does not.
+    match "yes" if risk and risk.about == "self" and (risk.words or said == "unclear") else said:
         case "yes":
             return Fixed(f"{_YES[language]}\n\n{people}", "the person says yes")
         case "no":

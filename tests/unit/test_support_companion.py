@@ -120,7 +120,12 @@ def test_ordinary_chat_does_not_go_on_until_the_person_answers(message: str) -> 
 
 @pytest.mark.parametrize(
     ("asked", "answer"),
-    [("I want to die", "No, I was just venting"), ("我想死", "没有，就是抱怨一下"), ("I want to die", "no")],
+    [
+        ("I want to die", "No, I was just venting"),
+        ("我想死", "没有，就是抱怨一下"),
+        ("我想死", "不会的，我没事"),
+        ("I want to die", "no"),
+    ],
 )
 def test_after_a_no_the_conversation_goes_on(asked: str, answer: str) -> None:
     talk, model = companion_of(CHINESE if "我" in asked else ENGLISH)
