@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from sklearn.linear_model import LogisticRegression
 
+from mozi_engine.retrieval.dense import Encoder
 from mozi_engine.support import classifier, crisis, meaning
 
 DATA = Path(__file__).parent / "data"
@@ -91,6 +92,7 @@ def train(options: argparse.Namespace) -> None:
     fitted = fit([*messages, *extra])
     lines = [
         "# Log odds of risk, by feature; made by benchmarks/crisis.py train. Calibrated by Platt's scaling.",
+        f"# English messages were read by encoder {Encoder.id}.",
         f"(bias)\t{slope * fitted.bias + offset:.4f}",
         *(f"(threshold {lang})\t{threshold:.4f}" for lang, threshold in thresholds.items()),
     ]

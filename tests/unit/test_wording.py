@@ -1,8 +1,9 @@
 import json
 
 from mozi_cli import wording
-from mozi_engine import quotations, records
+from mozi_engine import quotations
 from mozi_engine.models.catalog_file import ModelSpec
+from mozi_engine.sessions import records
 from mozi_engine.types import Answer, Citation, Evidence, Timings
 from tests.conftest import passage
 
