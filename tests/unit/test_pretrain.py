@@ -31,6 +31,7 @@ from mozi_engine.errors import DataError
 from mozi_engine.generation import loading
 from mozi_engine.training import documents, history, pretrain
 from mozi_engine.training.causal import Evaluated, Step, Trained
+from mozi_engine.training.memory import Memory
 from mozi_engine.training.recipe import CorpusData, Lora, Optim, PretrainRecipe, Weights, written
 from mozi_engine.training.rows import IGNORED, Rows, batch, tokens
 from tests import tiny_llama
@@ -93,8 +94,9 @@ def recipe(base: Path, tmp_path: Path) -> PretrainRecipe:
 
 
 def trained(recipe: PretrainRecipe, run: Path, **options: Any) -> tuple[Trained, list[Step | Evaluated]]:
-    events: list[Step | Evaluated] = []
-    return pretrain.train(recipe, run, events.append, **options), events
+    events: list[Memory | Step | Evaluated] = []
+    ended = pretrain.train(recipe, run, events.append, **options)
+    return ended, [event for event in events if not isinstance(event, Memory)]
 
 
 def read(rows: Rows) -> list[int]:
