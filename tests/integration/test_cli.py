@@ -56,7 +56,7 @@ def test_the_server_is_sent_the_passages_the_question_and_how_to_decode(
     assert (path, headers["Authorization"]) == ("/v1/chat/completions", "Bearer secret")
     asked = {"model": "qwen3", "temperature": 0.5, "top_p": 0.9, "top_k": 10, "seed": 4, "max_tokens": 30}
     assert asked.items() <= sent.items()
-    assert openai.prompts()[0].count('Passage from "') == 2
+    assert openai.prompts()[0].count('Passage from "') == 1 + 2  # the abstract before them
     assert openai.prompts()[0].endswith(f"Question: {HOW_MANY}")
 
 
