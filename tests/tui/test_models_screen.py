@@ -188,7 +188,7 @@ async def test_a_torch_model_is_not_switched_to() -> None:
     async with Host(screen).run_test() as pilot:
         await until(pilot, lambda: listed(screen))
         await pilot.press("enter")
-        await until(pilot, lambda: "not usable yet" in said(screen) and said(screen).startswith("✗"))
+        await until(pilot, lambda: "fetched by hand" in said(screen) and said(screen).startswith("✗"))
         await pilot.press("p")
         await until(pilot, lambda: "cannot be pulled" in said(screen))
 
