@@ -197,10 +197,10 @@ async def _scroll(app: Any, pilot: Any) -> float:
 
 def _long_conversation(app: Any) -> str:
     """The answer there is, so many times over."""
-    from mozi_engine.sessions import store
+    from mozi_engine.sessions.conversations import begin
 
     answer = app.chat.transcript.views[-1].answer
-    session = store.begin("paper", app.session.paper, app.model)
+    session = begin("paper", app.session.paper, app.model)
     for number in range(EXCHANGES):
         exchange = app.store.ask(session, f"{number}. {QUESTION}")
         app.store.settle(exchange, answer)

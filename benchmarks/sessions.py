@@ -17,7 +17,8 @@ from pathlib import Path
 from mozi_engine.files import size
 from mozi_engine.paper.opening import read_all
 from mozi_engine.paper.passages import split
-from mozi_engine.sessions.store import PaperRef, Session, Store, begin
+from mozi_engine.sessions.conversations import PaperRef, Session, begin
+from mozi_engine.sessions.store import Store
 from mozi_engine.types import Answer, Citation, Evidence, Passage, Timings
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "N18-3011.pdf"

@@ -20,8 +20,8 @@ from mozi_engine.questions import check
 from mozi_engine.reading import RESERVED, Reading, beginning, estimated_tokens, taken_up
 from mozi_engine.retrieval.dense import Encoder
 from mozi_engine.sessions import records
+from mozi_engine.sessions.conversations import Conversation, PaperRef
 from mozi_engine.sessions.recording import recorded
-from mozi_engine.sessions.store import Conversation, PaperRef
 from mozi_engine.settings import Settings
 from mozi_engine.types import GenerationSettings, Turn
 

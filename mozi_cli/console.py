@@ -15,7 +15,7 @@ from mozi_cli import wording
 from mozi_engine import quotations
 from mozi_engine.answering import Done, Event, EvidenceFound, Searching, Token
 from mozi_engine.errors import DataError, MoziError
-from mozi_engine.sessions.store import Exchange
+from mozi_engine.sessions.conversations import Exchange
 from mozi_engine.types import Answer, Evidence, Prefill
 
 _CONTEXT = 90  # characters of the passage shown on either side of a quotation

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from mozi_cli import console, wording
 from mozi_engine.errors import DataError, PaperError
+from mozi_engine.sessions.conversations import Conversation, PaperRef, Session, begin
 from mozi_engine.sessions.database import damaged
-from mozi_engine.sessions.store import Conversation, PaperRef, Session, Store, begin
+from mozi_engine.sessions.store import Store
 
 
 def on_disk() -> Store:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 if TYPE_CHECKING:
+    from mozi_engine.sessions.conversations import Summary
     from mozi_engine.sessions.exporting import Format
-    from mozi_engine.sessions.store import Summary
 
 app = typer.Typer(
     help="List, show, export and delete conversations.", no_args_is_help=True, rich_markup_mode=None

@@ -14,8 +14,9 @@ from mozi_cli import console, keeping, opening, wording
 from mozi_engine.errors import DataError, MoziError
 from mozi_engine.generation import engines
 from mozi_engine.retrieval.dense import Encoder
+from mozi_engine.sessions.conversations import PaperRef, Session, begin
 from mozi_engine.sessions.recording import recorded
-from mozi_engine.sessions.store import PaperRef, Session, Store, begin
+from mozi_engine.sessions.store import Store
 from mozi_engine.settings import Settings
 from mozi_engine.support.companion import Companion, Event, Replied, Reply, Token, check, introduction
 from mozi_engine.types import GenerationSettings, Turn

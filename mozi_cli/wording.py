@@ -14,7 +14,7 @@ if TYPE_CHECKING:  # the full screen waits for these words before its first pain
     from mozi_engine.errors import DataError
     from mozi_engine.models.catalog_file import ModelSpec
     from mozi_engine.reading import BackgroundReading
-    from mozi_engine.sessions.store import Conversation, Exchange, PaperRef, Session, Summary
+    from mozi_engine.sessions.conversations import Conversation, Exchange, PaperRef, Session, Summary
 
 NOT_KEPT = "this conversation is not kept"
 

@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 
     from mozi_cli.tui import messages
     from mozi_cli.tui.desk import Desk
-    from mozi_engine.sessions.store import Mode, Session, Store
+    from mozi_engine.sessions.conversations import Mode, Session
+    from mozi_engine.sessions.store import Store
 
 MakeDesk = Callable[[Callable[[Message], object], Start], "Desk"]
 
@@ -125,10 +126,10 @@ class ChatApp(Answers):
 
     def open(self, reference: str, password: str | None = None) -> None:
         """Another paper, and a conversation of its own."""
-        from mozi_engine.sessions import store
+        from mozi_engine.sessions.conversations import begin
 
         self.set_mode("paper")
-        self.run_worker(self._turn_to(store.begin("paper", model=self.model)))
+        self.run_worker(self._turn_to(begin("paper", model=self.model)))
         self._read(reference, password)
 
     def resume(self, session: str) -> None:

@@ -13,8 +13,9 @@ from mozi_cli.tui import messages
 from mozi_engine import answering
 from mozi_engine.dialogue import Dialogue
 from mozi_engine.errors import DataError, MoziError
+from mozi_engine.sessions.conversations import Session
 from mozi_engine.sessions.recording import recorded
-from mozi_engine.sessions.store import Session, Store
+from mozi_engine.sessions.store import Store
 from mozi_engine.support import companion
 from mozi_engine.support.companion import Companion
 from mozi_engine.types import Prefill, Turn

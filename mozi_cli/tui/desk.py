@@ -27,7 +27,7 @@ from mozi_engine.models import catalog
 from mozi_engine.paper.source import locate
 from mozi_engine.reading import Reading, taken_up
 from mozi_engine.retrieval.dense import Encoder
-from mozi_engine.sessions.store import PaperRef
+from mozi_engine.sessions.conversations import PaperRef
 from mozi_engine.settings import Settings
 from mozi_engine.support.companion import Companion, introduction
 from mozi_engine.types import GenerationSettings, Prefill, Progress, Turn

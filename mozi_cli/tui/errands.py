@@ -11,9 +11,10 @@ from mozi_cli.tui import messages
 from mozi_cli.tui.start import Start
 from mozi_engine import files
 from mozi_engine.errors import DataError, MoziError
+from mozi_engine.sessions.conversations import PaperRef, begin
 from mozi_engine.sessions.database import damaged
 from mozi_engine.sessions.exporting import WRITERS, Format
-from mozi_engine.sessions.store import PaperRef, Store, begin
+from mozi_engine.sessions.store import Store
 
 if TYPE_CHECKING:
     from mozi_cli.tui.desk import Desk

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from textual.widgets import Markdown
     from textual.widgets.markdown import MarkdownStream
 
-    from mozi_engine.sessions.store import Exchange, Mode
+    from mozi_engine.sessions.conversations import Exchange, Mode
 
 Progress = Literal["waiting", "answering", "answered", "stopped", "failed"]
 _LINK = "cite:"

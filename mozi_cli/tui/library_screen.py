@@ -16,7 +16,7 @@ from mozi_cli.tui.bindings import bind
 from mozi_cli.tui.choices import Filtered
 from mozi_cli.tui.open_screen import OpenScreen
 from mozi_cli.tui.rows import paper_row
-from mozi_engine.sessions.store import LibraryEntry
+from mozi_engine.sessions.conversations import LibraryEntry
 
 EMPTY = """\
 [b]No paper yet.[/b]

@@ -10,7 +10,7 @@ from mozi_cli import wording
 from mozi_cli.tui.exchange_view import ExchangeView
 
 if TYPE_CHECKING:
-    from mozi_engine.sessions.store import Mode
+    from mozi_engine.sessions.conversations import Mode
 
 
 class Line:

@@ -13,7 +13,8 @@ from mozi_engine.types import Answer, Evidence, Paper
 
 if TYPE_CHECKING:
     from mozi_cli.tui.desk import Desk
-    from mozi_engine.sessions.store import Conversation, PaperRef, Session, Store
+    from mozi_engine.sessions.conversations import Conversation, PaperRef, Session
+    from mozi_engine.sessions.store import Store
 
 Part = Literal["text", "layout", "index", "model", "reading"]
 

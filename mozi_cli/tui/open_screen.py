@@ -20,7 +20,7 @@ from mozi_cli.tui.rows import Row, paper_row
 from mozi_engine import files
 from mozi_engine.errors import PaperError
 from mozi_engine.paper import opening, source
-from mozi_engine.sessions.store import LibraryEntry
+from mozi_engine.sessions.conversations import LibraryEntry
 
 HINT = "Tab completes a path; ↑ ↓ choose; Enter opens"
 

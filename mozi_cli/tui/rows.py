@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PurePath
 
-from mozi_engine.sessions.store import LibraryEntry, PaperRef, Summary
+from mozi_engine.sessions.conversations import LibraryEntry, PaperRef, Summary
 
 
 @dataclass(frozen=True, slots=True)

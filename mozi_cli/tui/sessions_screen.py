@@ -23,7 +23,7 @@ from mozi_cli.tui.export_screen import Export, ExportScreen, file_name
 from mozi_cli.tui.rows import line, session_row, title
 from mozi_cli.wording import snippet
 from mozi_engine.errors import MoziError
-from mozi_engine.sessions.store import Conversation, Exchange, Summary
+from mozi_engine.sessions.conversations import Conversation, Exchange, Summary
 
 NONE = "No conversation is kept yet. Each is, from its first question on."
 STATES = {"stopped": "■ stopped", "failed": "✗ failed", "pending": "… being written"}

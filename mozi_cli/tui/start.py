@@ -9,7 +9,7 @@ from mozi_engine.settings import Settings
 from mozi_engine.types import GenerationSettings
 
 if TYPE_CHECKING:
-    from mozi_engine.sessions.store import Mode
+    from mozi_engine.sessions.conversations import Mode
 
 
 @dataclass(frozen=True, slots=True)

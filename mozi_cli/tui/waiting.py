@@ -13,7 +13,8 @@ from mozi_engine.errors import DataError
 
 if TYPE_CHECKING:
     from mozi_cli.tui.exchange_view import ExchangeView
-    from mozi_engine.sessions.store import Session, Store
+    from mozi_engine.sessions.conversations import Session
+    from mozi_engine.sessions.store import Store
 
 T = TypeVar("T")
 

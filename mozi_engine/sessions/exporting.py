@@ -10,8 +10,8 @@ from typing import Literal
 
 from mozi_engine.errors import DataError
 from mozi_engine.quotations import NOT_IN_PAPER, Quote, doubts, marked, quotes
+from mozi_engine.sessions.conversations import Conversation, Exchange, PaperRef, Session
 from mozi_engine.sessions.records import conversation_record
-from mozi_engine.sessions.store import Conversation, Exchange, PaperRef, Session
 
 Format = Literal["md", "json", "bib"]
 

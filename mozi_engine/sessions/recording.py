@@ -10,7 +10,8 @@ from typing import TypeVar
 from mozi_engine import answering
 from mozi_engine.answering import Done
 from mozi_engine.errors import DataError, MoziError
-from mozi_engine.sessions.store import Session, Store
+from mozi_engine.sessions.conversations import Session
+from mozi_engine.sessions.store import Store
 from mozi_engine.support import companion
 from mozi_engine.support.companion import Replied
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from mozi_engine.sessions.store import Conversation, Exchange, PaperRef, Session, Summary
+from mozi_engine.sessions.conversations import Conversation, Exchange, PaperRef, Session, Summary
 from mozi_engine.types import Answer, Citation, Evidence
 
 

@@ -111,18 +111,8 @@ def train(
     found = read(arguments.world_size)
     torch.manual_seed(recipe.seed)
     gauge = memory.Gauge()
-    model = _model(recipe)
-    written = curves.tensorboard(run, step) if arguments.process_index == 0 else []
-    trainer = _Checked(
-        model=model,
-        args=arguments,
-        train_dataset=found.train,
-        eval_dataset=found.held_out or None,
-        data_collator=rows.batch,
-        callbacks=[_Watch(found.sizes, arguments, run, report, stopped), *written],
-        run=run,
-    )
-    trainer.remove_callback(PrinterCallback)
+    watch = _Watch(found.sizes, arguments, run, report, stopped)
+    trainer = _trainer(_model(recipe), arguments, found, run, watch, step)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     compared = Compared(needed, gauge.measured())
     if arguments.process_index == 0:
@@ -134,6 +124,24 @@ def train(
         trainer.evaluate()
     kept = trainer.leave(best_of_all=recipe.best)
     return Trained(done, total, run / "adapter", kept, compared)
+
+
+def _trainer(
+    model: Any, arguments: TrainingArguments, found: Data, run: Path, watch: _Watch, step: int
+) -> _Checked:
+    """The trainer that goes on after `step`; its first process also writes for TensorBoard."""
+    written = curves.tensorboard(run, step) if arguments.process_index == 0 else []
+    trainer = _Checked(
+        model=model,
+        args=arguments,
+        train_dataset=found.train,
+        eval_dataset=found.held_out or None,
+        data_collator=rows.batch,
+        callbacks=[watch, *written],
+        run=run,
+    )
+    trainer.remove_callback(PrinterCallback)
+    return trainer
 
 
 def _needed(recipe: CausalRecipe, arguments: TrainingArguments, report: Report) -> Memory:

@@ -15,7 +15,7 @@ from textual.widgets import Static
 import mozi_cli.tui
 from mozi_cli.tui.choices import Choices
 from mozi_cli.tui.theme import THEMES
-from mozi_engine.sessions.store import LibraryEntry, PaperRef
+from mozi_engine.sessions.conversations import LibraryEntry, PaperRef
 
 SIZES = [(80, 24), (120, 40)]
 

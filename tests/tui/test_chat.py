@@ -14,7 +14,8 @@ from mozi_cli.tui.errands import Post
 from mozi_cli.tui.exchange_view import Sources
 from mozi_cli.tui.start import Start
 from mozi_engine.errors import ModelError
-from mozi_engine.sessions.store import Exchange, Store
+from mozi_engine.sessions.conversations import Exchange
+from mozi_engine.sessions.store import Store
 from mozi_engine.settings import Settings
 from mozi_engine.types import GenerationSettings
 from tests.tui.chat import AUTHORS, HOW_MANY, Model, ask, chatting, put, shown

@@ -9,7 +9,7 @@ from mozi_cli.tui.choices import Choices
 from mozi_cli.tui.library_screen import LibraryScreen
 from mozi_cli.tui.open_screen import OpenScreen
 from mozi_cli.tui.rows import paper_row, when
-from mozi_engine.sessions.store import LibraryEntry, PaperRef
+from mozi_engine.sessions.conversations import LibraryEntry, PaperRef
 from mozi_engine.settings import Settings
 from tests.tui.chat import Model, chatting, shown
 from tests.tui.host import SIZES, Host, entry, listed, screen_text, type_in, until

@@ -14,7 +14,14 @@ from mozi_cli.tui.library_screen import LibraryScreen
 from mozi_cli.tui.open_screen import OpenScreen
 from mozi_cli.tui.sessions_screen import SessionsScreen
 from mozi_engine.errors import DataError
-from mozi_engine.sessions.store import Conversation, Exchange, LibraryEntry, PaperRef, Session, Summary
+from mozi_engine.sessions.conversations import (
+    Conversation,
+    Exchange,
+    LibraryEntry,
+    PaperRef,
+    Session,
+    Summary,
+)
 from tests.tui.host import Host, screen_text, until
 from tests.tui.snapshots import assert_looks, still
 

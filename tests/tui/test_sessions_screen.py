@@ -10,7 +10,8 @@ from mozi_cli.tui.confirm import ConfirmScreen
 from mozi_cli.tui.export_screen import Export, ExportScreen
 from mozi_cli.tui.sessions_screen import SessionsScreen
 from mozi_engine.errors import DataError
-from mozi_engine.sessions.store import PaperRef, Store, begin
+from mozi_engine.sessions.conversations import PaperRef, begin
+from mozi_engine.sessions.store import Store
 from tests.tui.host import SIZES, Host, listed, screen_text, type_in, until
 
 pytestmark = pytest.mark.anyio

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from mozi_engine.errors import DataError
 from mozi_engine.sessions import exporting
+from mozi_engine.sessions.conversations import Conversation, Exchange, PaperRef, Session
 from mozi_engine.sessions.records import conversation_record
-from mozi_engine.sessions.store import Conversation, Exchange, PaperRef, Session
 from mozi_engine.types import Answer, Citation, Evidence, Timings
 from tests.conftest import passage
 

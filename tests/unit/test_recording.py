@@ -9,8 +9,9 @@ import pytest
 from mozi_engine import answering
 from mozi_engine.answering import Done, EvidenceFound, Token
 from mozi_engine.errors import DataError, ServerError
+from mozi_engine.sessions.conversations import Exchange, begin
 from mozi_engine.sessions.recording import recorded
-from mozi_engine.sessions.store import Exchange, Store, begin
+from mozi_engine.sessions.store import Store
 from mozi_engine.support import companion
 from mozi_engine.support.companion import Replied, Reply
 from mozi_engine.types import Timings

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from mozi_engine.errors import DataError
 from mozi_engine.sessions import database, schema
-from mozi_engine.sessions.store import PaperRef, Store, begin
+from mozi_engine.sessions.conversations import PaperRef, begin
+from mozi_engine.sessions.store import Store
 from mozi_engine.types import Answer, Citation, Evidence, Paper, Timings, Turn
 from tests.conftest import passage
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from mozi_engine.sessions.store import Store, begin
+from mozi_engine.sessions.conversations import begin
+from mozi_engine.sessions.store import Store
 from tests.command import mozi, refusal
 from tests.unit.test_sessions import ANSWER, OTHER, PAPER
 

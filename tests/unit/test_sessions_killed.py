@@ -13,7 +13,8 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 from mozi_engine.errors import DataError
-from mozi_engine.sessions.store import Store, begin
+from mozi_engine.sessions.conversations import begin
+from mozi_engine.sessions.store import Store
 
 name = sys.argv[2]
 with Store.open(Path(sys.argv[1])) as store:
@@ -31,7 +32,8 @@ with Store.open(Path(sys.argv[1])) as store:
 _GROWING = """
 import sys
 from pathlib import Path
-from mozi_engine.sessions.store import Store, begin
+from mozi_engine.sessions.conversations import begin
+from mozi_engine.sessions.store import Store
 
 store = Store.open(Path(sys.argv[1]))
 exchange = store.ask(begin("paper"), "How large?")
