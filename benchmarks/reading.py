@@ -4,8 +4,10 @@
 
 For each paper: how long the model reads it, what its memory takes on the disk, how long a reopening
 takes, and what a question costs before the reading (from passages), after it, and after a reopening;
-and the same last question through plain xllamacpp, which reads the paper for it. Needs the default
-model on the disk and a machine that does nothing else. Prints a Markdown table; takes minutes a paper.
+what another costs, before and after, of which all but the last word was read while it was written, as
+the full screen does; and the question through plain xllamacpp, which reads the paper for it. Needs the
+default model on the disk and a machine that does nothing else. Prints a Markdown table; takes minutes
+a paper.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import os
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,6 +26,7 @@ from chat import directly, machine
 
 from mozi_engine import prompts, states
 from mozi_engine.answering import Answerer, Done
+from mozi_engine.dialogue import Dialogue, brief, informed
 from mozi_engine.files import data_dir
 from mozi_engine.generation import engines
 from mozi_engine.indexing import Indexed, index
@@ -30,9 +34,11 @@ from mozi_engine.models import catalog
 from mozi_engine.reading import Reading
 from mozi_engine.retrieval.dense import Encoder
 from mozi_engine.settings import Settings
-from mozi_engine.types import GenerationSettings, Remembering, Timings
+from mozi_engine.types import GenerationSettings, Remembering, Timings, Turn
 
-QUESTIONS = ("What is the main contribution of the paper?", "Which datasets are used?")
+FIRST = "What is the main contribution of the paper?"
+ASKED = "Which datasets are used?"
+WRITTEN = "How large is the data that the model is trained on?"
 DECODING = GenerationSettings(max_new_tokens=48)
 
 
@@ -45,7 +51,9 @@ class Row(NamedTuple):
     disk: str
     reopen: str
     before: str
+    before_written: str
     after: str
+    after_written: str
     reopened: str
     plain: str
 
@@ -73,33 +81,23 @@ def measure(paper: Path, *, plain: bool) -> Row:
     assert isinstance(indexed, Indexed)
     model = load()
     reading = Reading(indexed.paper, model, 10**10)
-    answerer = Answerer(indexed.paper, indexed.retriever, model, encoder.encode, 4, DECODING)
-    before = [ask(answerer, question) for question in QUESTIONS][-1]
+    answerer = Answerer(
+        indexed.paper, indexed.retriever, model, encoder.encode, 4, DECODING, opening=indexed.opening
+    )
+    brief(indexed, model, 10)
+    before = costs(answerer)
     began = time.perf_counter()
     list(reading.steps())
     read = time.perf_counter() - began
-    whole = Answerer(
-        indexed.paper, indexed.retriever, model, encoder.encode, 4, DECODING, reading.beginning.turns
-    )
-    after = [ask(whole, question) for question in QUESTIONS][-1]
-    del model, answerer, whole
+    after = costs(informed(answerer, reading))
     model = load()
+    answerer = replace(answerer, generator=model)
     began = time.perf_counter()
     again = Reading(indexed.paper, model, 10**10)
     again.recall()
     reopen = time.perf_counter() - began
-    turns = again.beginning.turns
-    reopened = ask(
-        Answerer(indexed.paper, indexed.retriever, model, encoder.encode, 4, DECODING, turns), QUESTIONS[1]
-    )
-    del model
-    plainly = "not run"
-    if plain:
-        file = catalog.path(catalog.find(Settings().model))
-        first, _ = directly(file, DECODING, context=Settings().context)(
-            list(prompts.render_whole(turns, QUESTIONS[1]))
-        )
-        plainly = f"{first:.1f} s"
+    reopened = ask(informed(answerer, again), ASKED)
+    del model, answerer, reading
     size = sum(path.stat().st_size for path in states.folder().glob("*.state"))
     states.evict(0)
     tokens = again.reached.total
@@ -109,11 +107,18 @@ def measure(paper: Path, *, plain: bool) -> Row:
         f"{read:.0f} s ({tokens / read:.0f} tokens/s)",
         f"{size / 1e6:.0f} MB",
         f"{reopen:.2f} s",
-        shown(before),
-        shown(after),
+        *map(shown, before),
+        *map(shown, after),
         shown(reopened),
-        plainly,
+        f"{plainly(again.beginning.turns):.1f} s" if plain else "not run",
     )
+
+
+def plainly(paper: tuple[Turn, Turn]) -> float:
+    """Seconds to the first word of the question through plain xllamacpp."""
+    file = catalog.path(catalog.find(Settings().model))
+    first, _ = directly(file, DECODING, context=Settings().context)(list(prompts.render_whole(paper, ASKED)))
+    return first
 
 
 def load() -> Remembering:
@@ -128,6 +133,14 @@ def ask(answerer: Answerer, question: str) -> Timings:
     *_, done = answerer.answer(question)
     assert isinstance(done, Done)
     return done.answer.timings
+
+
+def costs(answerer: Answerer) -> tuple[Timings, Timings]:
+    """What a question costs, and what one of which all but the last word was read ahead."""
+    ask(answerer, FIRST)
+    asked = ask(answerer, ASKED)
+    Dialogue(answerer).anticipate(WRITTEN.rpartition(" ")[0], (), lambda: False)
+    return asked, ask(answerer, WRITTEN)
 
 
 def shown(cost: Timings) -> str:

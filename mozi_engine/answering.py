@@ -120,13 +120,32 @@ class Answerer:
         answer = self._checked(text, query, evidence)
         yield Done(replace(answer, timings=replace(timings, total_ms=milliseconds_since(started))))
 
-    def _standalone(self, question: str, history: Sequence[Turn]) -> str:
-        spoken = prompts.language(self.paper.abstract or self.paper.title)
+    def expected(self, draft: str, history: Sequence[Turn] = ()) -> Sequence[Turn]:
+        """The prompt that `draft` would be answered by, were it asked; none where only the model can tell.
+
+        What is written on continues its last turn, as long as the search finds the same.
+        """
+        question = " ".join(draft.split())
+        whole = self.beginning is not None and not self.abridged
+        if not question or not (whole or self._stands_alone(question, history)):
+            return ()
+        evidence = () if whole else self.retriever.search(question, self.passages)
+        return self._prompt(question, question, evidence, history)
+
+    @property
+    def _spoken(self) -> str:
+        """The paper's language."""
+        return prompts.language(self.paper.abstract or self.paper.title)
+
+    def _stands_alone(self, question: str, history: Sequence[Turn]) -> bool:
         # A model that has the conversation before it needs a question rewritten only for the search's sake.
         follows = bool(history) and self.beginning is None
-        if not questions.needs_rewriting(question, is_follow_up=follows, paper_language=spoken):
+        return not questions.needs_rewriting(question, is_follow_up=follows, paper_language=self._spoken)
+
+    def _standalone(self, question: str, history: Sequence[Turn]) -> str:
+        if self._stands_alone(question, history):
             return question
-        prompt = prompts.render_standalone(history, question, spoken or "English")
+        prompt = prompts.render_standalone(history, question, self._spoken or "English")
         settings = replace(self.settings, temperature=0.0, max_new_tokens=_QUERY_TOKENS)
         with closing(self.generator.stream(prompt, settings)) as pieces:
             rewritten = "".join(piece for piece in pieces if isinstance(piece, str))

@@ -13,8 +13,8 @@ from mozi_engine.answering import Answerer, Done, Event
 from mozi_engine.generation import engines
 from mozi_engine.indexing import Indexed
 from mozi_engine.reading import BackgroundReading, Reading
+from mozi_engine.types import Anticipating, Prefill, Turn
 from mozi_engine.types import Generator as Model
-from mozi_engine.types import Prefill, Turn
 
 
 def informed(answerer: Answerer, reading: Reading | None) -> Answerer:
@@ -67,6 +67,19 @@ class Dialogue:
             with closing(informed(self.answerer, reading).answer(question, history)) as events:
                 for event in events:
                     yield _later(event, waited) if isinstance(event, Done) else event
+
+    def anticipate(self, draft: str, history: Sequence[Turn], held: Callable[[], bool]) -> None:
+        """Have the model read, until `held`, what a question that begins so would be answered by.
+
+        The reading is to be held meanwhile. Does nothing where the model cannot do so. Raises ModelError.
+        """
+        model = self.answerer.generator
+        reading = self.background.reading if self.background else None
+        expected = informed(self.answerer, reading).expected(draft, history)
+        if expected and isinstance(model, Anticipating):
+            with closing(model.anticipate(expected, held)) as pieces:
+                for _ in pieces:
+                    pass
 
     def close(self) -> None:
         """Stop reading at the end of the piece under way, and remember on the disk what was read."""

@@ -100,6 +100,15 @@ def render_whole(
     return system, Turn("user", f"{user.text}\n\n{asked[0].text}"), *asked[1:]
 
 
+def begins(messages: Sequence[Turn], beginning: Sequence[Turn]) -> bool:
+    """Whether the messages go on where `beginning` ends, in its last turn; nothing goes on from nothing."""
+    if not beginning or len(messages) < len(beginning):
+        return False
+    *before, last = beginning
+    same = tuple(messages[: len(before)]) == tuple(before)
+    return same and messages[len(before)].text.startswith(last.text)
+
+
 def _asked(turn: Turn) -> Turn:
     if turn.role != "user":
         return turn

@@ -287,6 +287,20 @@ class Remembering(Generator, Protocol):
 
 
 @runtime_checkable
+class Anticipating(Generator, Protocol):
+    """A generator that can read a prompt before it is asked for a reply to it."""
+
+    def anticipate(
+        self, messages: Sequence[Turn], held: Callable[[], bool]
+    ) -> EventStream[Prefill, None, None]:
+        """Read all but the end of the last turn, as a prompt of `stream` that goes on from there.
+
+        `held` is asked as in `Remembering.read`. Raises ModelError.
+        """
+        ...
+
+
+@runtime_checkable
 class Briefed(Generator, Protocol):
     """A generator that also keeps, beside a paper, what prompts from single passages begin with."""
 

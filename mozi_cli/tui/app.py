@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from mozi_cli.tui.desk import Desk
     from mozi_engine.sessions.conversations import Mode, Session
     from mozi_engine.sessions.store import Store
+    from mozi_engine.types import Turn
 
 MakeDesk = Callable[[Callable[[Message], object], Start], "Desk"]
 
@@ -226,14 +227,23 @@ class ChatApp(Answers):
 
         if not (self.desk and self.store and self.session):
             return
-        views = self.chat.transcript.views
-        history = [turn for each in views if each.mode == view.mode for turn in each.turns]
+        history = self._history(view.mode)
         self.session = session = replace(self.session, mode=view.mode, model=self.model)
         self.chat.turn_to(view)
         view.tell(wording.SEARCHING if view.mode == "paper" else wording.LISTENING)
         exchange = self._waiting.begin(view)
         asking = Asking(view.number, view.question, session, self.store, self.post_message, exchange)
         self.desk.ask(asking, history)
+
+    def _history(self, mode: Mode) -> list[Turn]:
+        return [turn for view in self.chat.transcript.views if view.mode == mode for turn in view.turns]
+
+    def draft(self, question: str) -> None:
+        """Let the model know of the question that is being written."""
+        if self.desk and self._searchable and self.mode == "paper":
+            from mozi_cli.tui.drafting import Draft
+
+            self.desk.write(Draft(question, self._history("paper")))
 
     def _go_on(self) -> None:
         self.line.move()

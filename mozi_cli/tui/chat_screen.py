@@ -13,7 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import Static
+from textual.widgets import Static, TextArea
 
 from mozi_cli import wording
 from mozi_cli.tui import keys
@@ -202,6 +202,10 @@ class ChatScreen(Screen[None]):
     async def on_question_input_asked(self, event: QuestionInput.Asked) -> None:
         """A question was sent."""
         await self._chat.ask(event.question)
+
+    def on_text_area_changed(self, event: TextArea.Changed) -> None:
+        """A question is being written."""
+        self._chat.draft(event.text_area.text)
 
     async def action_stop(self) -> None:
         """Stop the answer under way."""

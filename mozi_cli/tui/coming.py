@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Sequence
 from collections.abc import Generator as EventStream
-from collections.abc import Sequence
 
 from mozi_engine.errors import ModelError, MoziError
-from mozi_engine.types import GenerationSettings, Generator, Prefill, Turn, Usage
+from mozi_engine.types import Anticipating, GenerationSettings, Generator, Prefill, Turn, Usage
 
 _HEARTBEAT = 0.1  # seconds between two signs that it is still waited for
 
 
 class Coming:
-    """Keeps types.Generator from the moment it is asked for; `arrived` is the model, once it is there."""
+    """Keeps types.Generator and types.Anticipating; `arrived` is the model, once it is there."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -40,6 +40,13 @@ class Coming:
         if self.arrived is None:
             raise self._failure or ModelError("the model was put away", hint="ask again")
         yield from self.arrived.stream(messages, settings)
+
+    def anticipate(
+        self, messages: Sequence[Turn], held: Callable[[], bool]
+    ) -> EventStream[Prefill, None, None]:
+        """As the model's own; nothing before it is there, or where it has no such thing."""
+        if isinstance(self.arrived, Anticipating):
+            yield from self.arrived.anticipate(messages, held)
 
     def close(self) -> None:
         """Give back what it takes: at once for a process of its own."""

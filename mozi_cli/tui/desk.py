@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from mozi_cli import wording
 from mozi_cli.tui import messages, threads
 from mozi_cli.tui.asking import Asking
 from mozi_cli.tui.coming import Coming
+from mozi_cli.tui.drafting import Draft, Drafting
 from mozi_engine.answering import Answerer
 from mozi_engine.dialogue import Dialogue, brief
 from mozi_engine.errors import MoziError, PasswordError, ServerError
@@ -59,6 +60,7 @@ class Desk:
         self._leaving = threading.Lock()
         self._using = threading.Lock()  # held by whoever puts the model to use
         self._away = False  # whether the model is a server's that did not answer last
+        self._drafting = Drafting()
         self._opened = self._loaded = 0  # how often: who is not the last has been replaced
 
     def open(self, reference: str, password: str | None = None) -> None:
@@ -95,6 +97,7 @@ class Desk:
 
     def ask(self, asking: Asking, history: Sequence[Turn]) -> None:
         """Answer a question. The one before must have ended, and a paper that is asked must be read."""
+        self._drafting.end()
         self._asking = asking
 
         def failed(error: MoziError) -> None:
@@ -104,6 +107,14 @@ class Desk:
                 self._post(messages.ModelFailed(self._model.name, "", ""))
 
         threads.start(lambda: self._answer(asking, history), failed)
+
+    def write(self, draft: Draft) -> None:
+        """A question to the paper is being written: have the model read what is known of its prompt."""
+        if not draft.question.strip():
+            self._drafting.end()
+        elif self._drafting.write(draft):
+            # What fails here fails again when it is asked, and is told then.
+            threads.start(self._read_along, lambda _: None)
 
     @property
     def introduction(self) -> str:
@@ -131,6 +142,7 @@ class Desk:
 
     def _leave(self) -> None:
         self.stop()
+        self._drafting.end()
         self._companion = None
         if self._dialogue:
             self._left.append(self._dialogue)
@@ -245,11 +257,25 @@ class Desk:
 
     # Answers
 
+    def _read_along(self) -> None:
+        """Follow the question that is being written; the reading of the paper waits for as long."""
+        with self._using, self._held():
+            self._drafting.follow(self._anticipate)
+
+    def _anticipate(self, draft: Draft, passed: Callable[[], bool]) -> None:
+        # Passages that are not final yet would be read in vain.
+        if self._dialogue and self._indexed and self._indexed.stage == "dense":
+            self._dialogue.anticipate(draft.question, draft.history, passed)
+
+    def _held(self) -> AbstractContextManager[None]:
+        """The reading of the paper, held for who else uses the model."""
+        return self._dialogue.aside() if self._dialogue else nullcontext()
+
     def _answer(self, asking: Asking, history: Sequence[Turn]) -> None:
         with self._using:
             dialogue = self._dialogue
             if asking.mode == "support":
-                with dialogue.aside() if dialogue else nullcontext():
+                with self._held():
                     asking.reply(self._listener(), history)
             elif dialogue:
                 asking.answer(dialogue, history)

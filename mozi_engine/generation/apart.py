@@ -58,7 +58,7 @@ class Known:
 
 
 class Apart:
-    """A local model that runs in a child process. Keeps types.Remembering and types.Briefed."""
+    """A local model that runs in a child process. Keeps what LlamaCpp keeps."""
 
     def __init__(self, settings: Settings) -> None:
         """Load it: seconds, in which other threads go on. Raises what `engines.load` raises."""
@@ -87,6 +87,12 @@ class Apart:
     def read(self, beginning: Sequence[Turn], held: Callable[[], bool]) -> EventStream[Prefill, None, None]:
         """As LlamaCpp's; `held` is asked while a piece is read too."""
         return self._events(Call("read", (tuple(beginning),)), held)
+
+    def anticipate(
+        self, messages: Sequence[Turn], held: Callable[[], bool]
+    ) -> EventStream[Prefill, None, None]:
+        """As LlamaCpp's."""
+        return self._events(Call("anticipate", (tuple(messages),)), held)
 
     def count_tokens(self, text: str) -> int:
         """How many tokens the text is to this model."""
@@ -196,8 +202,8 @@ def _serve(pipe: Connection) -> None:
 
 def _answer(model: Remembering, pipe: Connection) -> None:
     match pipe.recv():
-        case Call("stream" | "read" as method, arguments):
-            more = (pipe.poll,) if method == "read" else ()
+        case Call("stream" | "read" | "anticipate" as method, arguments):
+            more = () if method == "stream" else (pipe.poll,)
             pipe.send(_all(getattr(model, method)(*arguments, *more), pipe))
         case Call(method, arguments):
             try:

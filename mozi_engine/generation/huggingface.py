@@ -13,6 +13,7 @@ from mozi_engine.errors import ModelError
 from mozi_engine.generation import decoding, loading, template
 from mozi_engine.generation.keyvalues import State
 from mozi_engine.generation.loading import Precision
+from mozi_engine.prompts import begins
 from mozi_engine.types import GenerationSettings, Prefill, Turn, Usage
 
 BATCH = 64  # tokens of the prompt read at once; between two batches it can be stopped, and progress is told
@@ -21,7 +22,7 @@ _END = "\n\n\u241c"  # what no paper says: where a beginning ends in the rendere
 
 
 class HuggingFace:
-    """A causal language model of transformers, loaded. Keeps types.Remembering."""
+    """A causal language model of transformers, loaded. Keeps types.Remembering and types.Anticipating."""
 
     def __init__(
         self,
@@ -65,7 +66,7 @@ class HuggingFace:
         What the prompt has in common with the one before it is not read again. Raises ModelError when the
         prompt does not fit the context.
         """
-        state = self._paper if self._begun(messages) else self._passages
+        state = self._state_of(messages)
         prompt = template.ids(self._tokenizer, template.render(self._tokenizer, messages))
         room = min(settings.max_new_tokens, self.context - len(prompt))
         if room <= 0:
@@ -96,10 +97,16 @@ class HuggingFace:
     def read(self, beginning: Sequence[Turn], held: Callable[[], bool]) -> Generator[Prefill, None, None]:
         """Read the beginning of prompts to come, BATCH tokens at a time."""
         self._beginning = tuple(beginning)
-        *before, last = beginning
+        return self.anticipate(beginning, held)
+
+    def anticipate(
+        self, messages: Sequence[Turn], held: Callable[[], bool]
+    ) -> Generator[Prefill, None, None]:
+        """Read what a prompt to come begins with, BATCH tokens at a time."""
+        *before, last = messages
         marked = template.render(self._tokenizer, [*before, Turn(last.role, last.text + _END)])
         tokens = template.ids(self._tokenizer, marked.partition(_END)[0])
-        for step in self._read(self._paper, tokens):
+        for step in self._read(self._state_of(messages), tokens):
             yield step
             if held():
                 return
@@ -120,13 +127,8 @@ class HuggingFace:
             raise ModelError(f"the model's state cannot be taken up: {error}", hint="mozi doctor") from error
         self._beginning = tuple(beginning)
 
-    def _begun(self, messages: Sequence[Turn]) -> bool:
-        """Whether the messages go on where the beginning that was read ends, in its last turn."""
-        if not self._beginning or len(messages) < len(self._beginning):
-            return False
-        *before, last = self._beginning
-        same = tuple(messages[: len(before)]) == tuple(before)
-        return same and messages[len(before)].text.startswith(last.text)
+    def _state_of(self, messages: Sequence[Turn]) -> State:
+        return self._paper if begins(messages, self._beginning) else self._passages
 
     def _read(self, state: State, tokens: Sequence[int]) -> Generator[Prefill, None, Tensor]:
         """Have the state know the tokens; the logits of what comes next."""

@@ -16,6 +16,7 @@ import httpx
 
 from mozi_engine.errors import ModelError
 from mozi_engine.machine import cores
+from mozi_engine.prompts import begins
 from mozi_engine.types import GenerationSettings, Prefill, Turn, Usage
 
 # A thread of llama.cpp that waits for another spins, unless told not to before OpenMP is loaded. On a
@@ -46,7 +47,7 @@ _STREAMED = {
 
 
 class LlamaCpp:
-    """A GGUF model, loaded. Keeps types.Remembering and types.Briefed."""
+    """A GGUF model, loaded. Keeps types.Remembering, types.Briefed and types.Anticipating."""
 
     def __init__(
         self,
@@ -87,7 +88,6 @@ class LlamaCpp:
         What the prompt has in common with the one before it is not read again. Raises ModelError
         when the prompt does not fit the context.
         """
-        slot = _PAPER if _begins(messages, self._beginning) else _PASSAGES
         request = {
             "messages": _messages(messages),
             "temperature": settings.temperature,
@@ -96,7 +96,13 @@ class LlamaCpp:
             "seed": settings.seed,
             "max_tokens": settings.max_new_tokens,
         }
-        return _events(self._server.handle_chat_completions, request, slot)
+        return _events(self._server.handle_chat_completions, request, self._slot_of(messages))
+
+    def anticipate(
+        self, messages: Sequence[Turn], held: Callable[[], bool]
+    ) -> Generator[Prefill, None, None]:
+        """Read what a prompt to come begins with, BATCH tokens at a time."""
+        return self._read(messages, self._slot_of(messages), held)
 
     def count_tokens(self, text: str) -> int:
         """How many tokens the text is to this model."""
@@ -147,6 +153,9 @@ class LlamaCpp:
                 if isinstance(event, Prefill):
                     yield event
 
+    def _slot_of(self, messages: Sequence[Turn]) -> int:
+        return _PAPER if begins(messages, self._beginning) else _PASSAGES
+
     def _slot(self, slot: int, action: str, name: str) -> None:
         self._post(f"/slots/{slot}?action={action}", {"filename": name})
 
@@ -196,15 +205,6 @@ def _serve(path: Path, adapter: Path | None, context: int, threads: int, key: st
             f"llama.cpp cannot load {path.name}{with_it}",
             hint=f"`mozi doctor` checks the file and the memory; a smaller context needs less{other}",
         ) from error
-
-
-def _begins(messages: Sequence[Turn], beginning: Sequence[Turn]) -> bool:
-    """Whether the messages go on where `beginning` ends, in its last turn."""
-    if not beginning or len(messages) < len(beginning):
-        return False
-    *before, last = beginning
-    next_ = messages[len(before)]
-    return tuple(messages[: len(before)]) == tuple(before) and next_.text.startswith(last.text)
 
 
 def _messages(turns: Sequence[Turn]) -> list[dict[str, str]]:

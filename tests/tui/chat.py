@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +31,7 @@ class Model:
     replies: list[str]
     name: str = "scripted"
     prompts: list[Sequence[Turn]] = field(default_factory=list)
+    ahead: list[Sequence[Turn]] = field(default_factory=list)
     loaded: threading.Event = field(default_factory=threading.Event)
     goes_on: threading.Event = field(default_factory=threading.Event)
     fails: Exception | None = None
@@ -52,6 +53,10 @@ class Model:
         if self.fails:
             raise self.fails
         yield Usage(10, len(reply.split(" ")))
+
+    def anticipate(self, messages: Sequence[Turn], held: Callable[[], bool]) -> Iterator[Prefill]:
+        self.ahead.append(messages)
+        yield Prefill(10, 10, 0)
 
 
 @asynccontextmanager

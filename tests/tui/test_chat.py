@@ -14,12 +14,13 @@ from mozi_cli.tui.errands import Post
 from mozi_cli.tui.exchange_view import Sources
 from mozi_cli.tui.start import Start
 from mozi_engine.errors import ModelError
+from mozi_engine.prompts import begins
 from mozi_engine.sessions.conversations import Exchange
 from mozi_engine.sessions.store import Store
 from mozi_engine.settings import Settings
 from mozi_engine.types import GenerationSettings
 from tests.tui.chat import AUTHORS, HOW_MANY, Model, ask, chatting, put, shown
-from tests.tui.host import until
+from tests.tui.host import type_in, until
 
 pytestmark = pytest.mark.anyio
 
@@ -48,6 +49,21 @@ async def test_a_question_asked_early_is_answered_when_the_model_is_there(exampl
         assert view.progress == "waiting"
         model.loaded.set()
         await until(pilot, lambda: view.progress == "answered")
+
+
+async def test_a_question_is_read_while_it_is_written(example_read: Path) -> None:
+    model = Model([AUTHORS])
+    async with chatting(model, example_read) as (app, pilot):
+        app.chat.question.focus()
+        await type_in(pilot, HOW_MANY.removesuffix("?"))
+        await until(pilot, lambda: model.ahead and HOW_MANY[:-1] in model.ahead[-1][-1].text)
+        await ask(app, pilot, HOW_MANY)
+        assert begins(model.prompts[0], model.ahead[-1])
+        read = len(model.ahead)
+        app.set_mode("support")
+        await type_in(pilot, "I am tired. ")
+        await pilot.pause(0.5)
+        assert len(model.ahead) == read
 
 
 async def test_escape_stops_the_answer_and_what_came_stays(example_read: Path) -> None:

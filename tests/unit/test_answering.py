@@ -1,7 +1,10 @@
+from dataclasses import replace
+
 import pytest
 
 from mozi_engine.answering import Answerer, Done, EvidenceFound, Searching, Token
 from mozi_engine.errors import QuestionError
+from mozi_engine.prompts import begins, render_paper
 from mozi_engine.retrieval.bm25 import Bm25
 from mozi_engine.types import Answer, GenerationSettings, Paper, Paragraph, Prefill, Section, Turn
 from tests.conftest import Scripted, passage
@@ -65,6 +68,28 @@ def test_an_answer_supported_in_part_is_partial() -> None:
     answer = _ask("How many nodes?", "The graph has more than 280M nodes. Penguins cannot fly.")
     assert answer.verdict == "partial"
     assert [answer.text[a:b] for a, b in answer.uncited] == ["Penguins cannot fly."]
+
+
+def test_what_is_expected_of_a_draft_is_what_it_is_asked_by() -> None:
+    answerer, model = _answerer("280M.")
+    question = "How many nodes has the graph?"
+    list(answerer.answer(question))
+    assert answerer.expected(f" {question}\n") == model.prompts[0]
+    assert begins(model.prompts[0], answerer.expected(question[:-1]))
+
+
+@pytest.mark.parametrize("draft", ["", "  \n", "and the parser?", "图有多少节点？"])
+def test_of_a_draft_that_only_the_model_could_search_nothing_is_expected(draft: str) -> None:
+    history = (Turn("user", "How many nodes has the graph?"), Turn("assistant", "280M."))
+    assert _answerer()[0].expected(draft, history) == ()
+
+
+def test_with_the_whole_paper_read_every_draft_goes_on_from_it() -> None:
+    history = (Turn("user", "How many nodes has the graph?"), Turn("assistant", "280M."))
+    whole = replace(_answerer()[0], beginning=render_paper(PAPER.title, "We build a graph."))
+    expected = whole.expected("and the par", history)
+    assert begins(expected, whole.beginning or ())
+    assert expected[-1].text == "Question: and the par"
 
 
 def test_a_follow_up_is_searched_as_a_question_that_stands_alone() -> None:

@@ -33,6 +33,7 @@ def test_it_answers_stops_and_answers_again(model: Apart) -> None:
     reading = model.read(LONG, held=lambda: False)
     assert isinstance(next(reading), Prefill)
     reading.close()
+    assert list(model.anticipate(CAPITAL, held=lambda: False))[-1].done > 0
     assert "Paris" in "".join(piece for piece in model.stream(CAPITAL, decoding) if isinstance(piece, str))
     model.close()
     with pytest.raises(ModelError, match="process has ended"):

@@ -17,7 +17,7 @@ from mozi_engine.errors import ModelError, SettingsError
 from mozi_engine.generation import decoding, engines, template
 from mozi_engine.generation.huggingface import HuggingFace
 from mozi_engine.settings import Settings
-from mozi_engine.types import GenerationSettings, Prefill, Remembering, Turn, Usage
+from mozi_engine.types import Anticipating, GenerationSettings, Prefill, Remembering, Turn, Usage
 from tests import tiny_llama
 
 PAPER = (Turn("system", "Read."), Turn("user", "We use the tree bank corpus. " * 12))
@@ -76,6 +76,14 @@ def test_what_two_prompts_share_is_read_once_and_changes_nothing(folder: Path, t
     first = next(event for event in tiny.stream(other, GenerationSettings()) if isinstance(event, Prefill))
     assert first.cached > first.total * 0.8
     assert said(tiny, other) == said(engine(folder), other)
+
+
+def test_a_prompt_read_ahead_is_known_when_it_is_asked(folder: Path, tiny: HuggingFace) -> None:
+    assert isinstance(tiny, Anticipating)
+    list(tiny.anticipate((ASKED[0], Turn("user", ASKED[1].text[:-3])), lambda: False))
+    first = next(event for event in tiny.stream(ASKED, GenerationSettings()) if isinstance(event, Prefill))
+    assert first.total - first.cached < 24
+    assert said(tiny) == said(engine(folder))
 
 
 def test_a_stopped_reply_leaves_a_model_that_answers_the_same(tiny: HuggingFace) -> None:

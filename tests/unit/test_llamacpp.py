@@ -11,6 +11,7 @@ import pytest
 from mozi_engine import states
 from mozi_engine.errors import ModelError
 from mozi_engine.generation import engines
+from mozi_engine.generation.llamacpp import LlamaCpp
 from mozi_engine.prompts import PAPER, render, render_opening
 from mozi_engine.settings import Settings
 from mozi_engine.types import GenerationSettings, Generator, Prefill, Turn, Usage
@@ -84,6 +85,26 @@ def test_a_paper_s_opening_is_read_once_and_remembered(
     first = next(stream(later, render("A Graph", [], "Why?", opening=(abstract,))))
     assert isinstance(first, Prefill)
     assert first.total - first.cached < 16
+
+
+@pytest.mark.parametrize("paper", [(), CAPITAL])
+def test_a_prompt_read_ahead_is_known_when_it_is_asked(model: Generator, paper: tuple[Turn, ...]) -> None:
+    assert isinstance(model, LlamaCpp)
+    list(model.read(paper or COUNT, lambda: False))
+    written = (CAPITAL[0], Turn("user", f"{CAPITAL[1].text} Think of its rivers and of its revolu"))
+    assert list(model.anticipate(written, lambda: False))
+    asked = (CAPITAL[0], Turn("user", f"{written[1].text}tion."))
+    first = next(stream(model, asked))
+    assert isinstance(first, Prefill)
+    assert first.total - first.cached < 12
+    assert "Paris" in text(stream(model, asked))
+
+
+def test_reading_ahead_ends_when_it_is_held(model: Generator) -> None:
+    assert isinstance(model, LlamaCpp)
+    long = (Turn("user", "A long list: " + " ".join(map(str, range(60)))),)
+    *_, last = model.anticipate(long, lambda: True)
+    assert 0 < last.done < last.total
 
 
 def test_closing_the_stream_stops_it_and_the_next_question_is_answered(model: Generator) -> None:
