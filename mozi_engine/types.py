@@ -315,6 +315,6 @@ class Briefed(Generator, Protocol):
         """Write the state after `brief` to `states/name`. Raises ModelError."""
         ...
 
-    def restore_brief(self, name: str) -> None:
-        """Take up `states/name`, written after `brief`. Raises ModelError."""
+    def restore_brief(self, name: str, opening: Sequence[Turn]) -> None:
+        """Take up `states/name`, written after `brief` of this opening. Raises ModelError."""
         ...

@@ -114,9 +114,9 @@ class Apart:
         """Write the state after `brief` to `states/name`."""
         self._call("save_brief", name)
 
-    def restore_brief(self, name: str) -> None:
-        """Take up `states/name`, written after `brief`."""
-        self._call("restore_brief", name)
+    def restore_brief(self, name: str, opening: Sequence[Turn]) -> None:
+        """Take up `states/name`, written after `brief` of this opening."""
+        self._call("restore_brief", name, tuple(opening))
 
     def close(self) -> None:
         """End the process, whatever it is doing, and give its memory back."""

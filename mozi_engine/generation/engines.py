@@ -67,7 +67,7 @@ def brief(model: Generator, opening: Sequence[Turn], gigabytes: float) -> None:
     name = states.key(model.identity, *(turn.text for turn in opening))
     if states.find(name):
         try:
-            model.restore_brief(states.file(name).name)
+            model.restore_brief(states.file(name).name, opening)
         except ModelError:
             states.remove(name)
         else:

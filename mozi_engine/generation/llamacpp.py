@@ -28,8 +28,9 @@ import xllamacpp
 # is told. Larger batches are no faster on a CPU (20.3 tokens/s at 128, 20.5 at 64).
 BATCH = 64
 
-# Two states share the context: that of the paper, and that of questions about single passages.
-_PAPER, _PASSAGES = 0, 1
+# Three states share the context: that of the paper, that of questions about single passages, and that of
+# whatever else is asked: a question rewritten, a word of support. Full, the first is forgotten first.
+_ELSE, _PASSAGES, _PAPER = 0, 1, 2
 
 _LISTED = 4096  # the likeliest tokens
 _VISIBLE = "root ::= [ -~]+"  # a token that is half a character, or an end, is not told of
@@ -78,7 +79,8 @@ class LlamaCpp:
             trust_env=False,  # no proxy between this process and itself
             timeout=None,  # noqa: S113  it answers when the batch under way is done
         )
-        self._beginning: Sequence[Turn] = ()
+        self._beginning: Sequence[Turn] = ()  # of prompts about the whole paper
+        self._opening: Sequence[Turn] = ()  # of those about its passages
 
     def stream(
         self, messages: Sequence[Turn], settings: GenerationSettings
@@ -126,13 +128,14 @@ class LlamaCpp:
         """In nats, of the likeliest tokens to come after these; not `adapted`: without the adapter."""
         request = {"prompt": list(tokens), "n_predict": 1, "n_probs": _LISTED, "grammar": _VISIBLE}
         # Each in a slot of its own: what was read without the adapter must not be taken for read with it.
-        how = {"id_slot": 0} if adapted else {"id_slot": 1, "lora": [{"id": 0, "scale": 0.0}]}
+        how = {"id_slot": _PASSAGES} if adapted else {"id_slot": _ELSE, "lora": [{"id": 0, "scale": 0.0}]}
         answer = self._post("/completion", request | how)
         (first,) = answer["completion_probabilities"]
         return {each["id"]: each["logprob"] for each in first["top_logprobs"]}
 
     def brief(self, opening: Sequence[Turn]) -> Prefill:
         """Read what prompts about single passages begin with. Saved and restored by the next two."""
+        self._opening = tuple(opening)
         *_, last = self._read(opening, _PASSAGES)
         return last
 
@@ -140,9 +143,10 @@ class LlamaCpp:
         """Write the state after `brief` to `states/name`."""
         self._slot(_PASSAGES, "save", name)
 
-    def restore_brief(self, name: str) -> None:
-        """Take up `states/name`, written after `brief`."""
+    def restore_brief(self, name: str, opening: Sequence[Turn]) -> None:
+        """Take up `states/name`, written after `brief` of this opening."""
         self._slot(_PASSAGES, "restore", name)
+        self._opening = tuple(opening)
 
     def _read(
         self, beginning: Sequence[Turn], slot: int, held: Callable[[], bool] = lambda: False
@@ -154,7 +158,9 @@ class LlamaCpp:
                     yield event
 
     def _slot_of(self, messages: Sequence[Turn]) -> int:
-        return _PAPER if begins(messages, self._beginning) else _PASSAGES
+        if begins(messages, self._beginning):
+            return _PAPER
+        return _PASSAGES if begins(messages, self._opening) else _ELSE
 
     def _slot(self, slot: int, action: str, name: str) -> None:
         self._post(f"/slots/{slot}?action={action}", {"filename": name})
@@ -182,11 +188,11 @@ def _serve(path: Path, adapter: Path | None, context: int, threads: int, key: st
     if adapter:
         params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(str(adapter))]
     params.n_ctx = context
-    params.n_parallel = 2
+    params.n_parallel = 3
     params.kv_unified = True
     params.n_batch = params.n_ubatch = BATCH
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
-    params.cache_ram_mib = 0  # two states are kept where they are; copies of them would cost memory
+    params.cache_ram_mib = 0  # the states are kept where they are; copies of them would cost memory
     params.warmup = False
     params.verbosity = -1
     # xllamacpp opens a port on loopback: without the key, no other user of the machine can talk to it.

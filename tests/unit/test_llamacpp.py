@@ -107,6 +107,26 @@ def test_reading_ahead_ends_when_it_is_held(model: Generator) -> None:
     assert 0 < last.done < last.total
 
 
+def test_a_question_that_is_rewritten_does_not_cost_the_opening(model: Generator) -> None:
+    abstract = passage("We build a graph of the scientific literature and put it to use.", 0, "Abstract")
+    engines.brief(model, render_opening("A Graph", (abstract,)), 1)
+    text(stream(model, CAPITAL))
+    first = next(stream(model, render("A Graph", [], "Why?", opening=(abstract,))))
+    assert isinstance(first, Prefill)
+    assert first.total - first.cached < 16
+
+
+def test_where_the_context_is_full_the_paper_is_what_stays(model: Generator) -> None:
+    assert isinstance(model, LlamaCpp)
+    paper = (Turn("system", "Read."), Turn("user", "A paper: " + " ".join(map(str, range(90)))))
+    list(model.read(paper, lambda: False))
+    engines.brief(model, render_opening("A Graph"), 1)
+    text(stream(model, (Turn("user", "Say yes. " + "Do. " * 90),)))
+    first = next(stream(model, (paper[0], Turn("user", paper[1].text + " Why?"))))
+    assert isinstance(first, Prefill)
+    assert first.total - first.cached < 16
+
+
 def test_closing_the_stream_stops_it_and_the_next_question_is_answered(model: Generator) -> None:
     events = stream(model, COUNT, max_new_tokens=400)
     assert any(isinstance(event, str) for event in events)
