@@ -29,11 +29,12 @@ from mozi_engine.datasets import tokenizing
 from mozi_engine.datasets.shards import Shard
 from mozi_engine.errors import DataError
 from mozi_engine.generation import loading
-from mozi_engine.training import documents, history, pretrain
-from mozi_engine.training.causal import Evaluated, Step, Trained
-from mozi_engine.training.memory import Memory
+from mozi_engine.training.llm import documents, pretrain
+from mozi_engine.training.llm.causal import Evaluated, Step, Trained
+from mozi_engine.training.llm.rows import IGNORED, Rows, batch, tokens
+from mozi_engine.training.memory.estimate import Memory
 from mozi_engine.training.recipe import CorpusData, Lora, Optim, PretrainRecipe, Weights, written
-from mozi_engine.training.rows import IGNORED, Rows, batch, tokens
+from mozi_engine.training.runs import history
 from tests import tiny_llama
 from tests.command import mozi, refusal
 from tests.unit.test_sft import same, weights
@@ -219,7 +220,8 @@ def test_a_stopped_run_that_goes_on_equals_an_unbroken_one(recipe: PretrainRecip
 EACH_READS = """
 import json, os, sys
 from pathlib import Path
-from mozi_engine.training import causal, pretrain, recipe, rows
+from mozi_engine.training import recipe
+from mozi_engine.training.llm import causal, pretrain, rows
 seen = Path(sys.argv[2]).with_name(f"seen{os.environ['RANK']}").open("w")
 whole = pretrain.documents.Documents.__getitem__
 def noted(self, number):

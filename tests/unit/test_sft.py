@@ -23,12 +23,13 @@ from safetensors.torch import load_file
 
 from mozi_engine.errors import DataError, ModelError, RecipeError
 from mozi_engine.generation import loading, template
-from mozi_engine.training import causal, conversations, finetune, runs
-from mozi_engine.training.causal import Evaluated, Step
-from mozi_engine.training.conversations import packed
-from mozi_engine.training.memory import Memory
+from mozi_engine.training.llm import causal, conversations, finetune
+from mozi_engine.training.llm.causal import Evaluated, Step
+from mozi_engine.training.llm.conversations import packed
+from mozi_engine.training.llm.rows import IGNORED, Example, batch
+from mozi_engine.training.memory.estimate import Memory
 from mozi_engine.training.recipe import ConversationData, Lora, LossOn, Optim, SftRecipe, Weights
-from mozi_engine.training.rows import IGNORED, Example, batch
+from mozi_engine.training.runs import resuming
 from tests import tiny_llama
 
 ASKED = ["What data do they use?", "How many words are trained?", "What metric is used?", "我们使用什么图?"]
@@ -192,7 +193,8 @@ def test_accumulation_and_activation_checkpointing_change_nothing(recipe: SftRec
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from mozi_engine.training import causal, finetune, recipe
+from mozi_engine.training import recipe
+from mozi_engine.training.llm import causal, finetune
 def report(event):
     if isinstance(event, causal.Step) and event.done == 5:
         os.kill(os.getpid(), signal.SIGKILL)
@@ -223,7 +225,8 @@ def test_a_killed_run_that_is_resumed_equals_an_unbroken_one(recipe: SftRecipe, 
 TOGETHER = """
 import sys
 from pathlib import Path
-from mozi_engine.training import finetune, recipe
+from mozi_engine.training import recipe
+from mozi_engine.training.llm import finetune
 made = recipe.load(Path(sys.argv[1]), recipe.SftRecipe)
 finetune.train(made, Path(sys.argv[2]), lambda event: None)
 """
@@ -349,9 +352,9 @@ def test_a_loss_that_teaches_nothing_stops_the_run(
 def test_metrics_go_back_to_a_step(tmp_path: Path) -> None:
     metrics = tmp_path / "metrics.jsonl"
     metrics.write_text('{"step": 1}\n{"step": 2}\n{"step": 3}\n{"st')
-    runs.rewind(metrics, 2)
+    resuming.rewind(metrics, 2)
     assert metrics.read_text() == '{"step": 1}\n{"step": 2}\n'
-    runs.rewind(tmp_path / "none", 2)
+    resuming.rewind(tmp_path / "none", 2)
 
 
 def test_loss_on_all_learns_the_questions_too(recipe: SftRecipe) -> None:

@@ -17,10 +17,10 @@ pytest.importorskip("peft")
 pytest.importorskip("omegaconf")
 
 from mozi_cli import steps
-from mozi_engine.training import best, history
-from mozi_engine.training.best import Kept
-from mozi_engine.training.causal import Evaluated, Step, Trained
+from mozi_engine.training.llm.causal import Evaluated, Step, Trained
 from mozi_engine.training.recipe import ConversationData, Lora, Optim, SftRecipe, Weights, written
+from mozi_engine.training.runs import best, history
+from mozi_engine.training.runs.best import Kept
 from tests import tiny_llama
 from tests.command import mozi
 from tests.unit.test_sft import ANSWERS, lines, same, trained, weights, write
@@ -141,7 +141,8 @@ def test_how_a_training_ended_is_said() -> None:
 ASKED_ONE = """
 import os, sys
 from pathlib import Path
-from mozi_engine.training import finetune, recipe
+from mozi_engine.training import recipe
+from mozi_engine.training.llm import finetune
 asked = []
 def stopped():
     asked.append(1)

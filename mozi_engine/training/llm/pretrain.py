@@ -13,10 +13,10 @@ from mozi_engine.datasets import shards, tokenizing
 from mozi_engine.datasets.shards import Corpus
 from mozi_engine.errors import DataError
 from mozi_engine.generation import template
-from mozi_engine.training import causal, documents
-from mozi_engine.training.causal import Report, Trained
+from mozi_engine.training.llm import causal, documents
+from mozi_engine.training.llm.causal import Report, Trained
+from mozi_engine.training.llm.rows import Rows
 from mozi_engine.training.recipe import PretrainRecipe
-from mozi_engine.training.rows import Rows
 
 
 @dataclass(frozen=True, slots=True)
