@@ -16,6 +16,10 @@ from mozi_engine.types import Box, GenerationSettings, Passage, Prefill, Turn, U
 from tests.command import mozi
 from tests.openai_server import OpenAIServer, running
 
+# Before torch or llama.cpp load OpenMP, whose threads would spin while they wait for each other: where the
+# machine also does something else, that took most of the tests' time.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
 EXAMPLE = Path(__file__).parent.parent / "examples" / "N18-3011.pdf"
 
 
