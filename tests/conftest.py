@@ -13,6 +13,7 @@ import pytest
 from mozi_engine.models import catalog
 from mozi_engine.settings import Settings
 from mozi_engine.types import Box, GenerationSettings, Passage, Prefill, Turn, Usage, Word
+from tests import tiny_llama
 from tests.command import mozi
 from tests.openai_server import OpenAIServer, running
 
@@ -64,6 +65,12 @@ def model_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (home / "data").mkdir()
     (home / "data" / "models").symlink_to(catalog.folder(spec).parent)
     return home
+
+
+@pytest.fixture(scope="session")
+def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A language model of random weights, as transformers keeps it."""
+    return tiny_llama.build(tmp_path_factory.mktemp("tiny"))
 
 
 @pytest.fixture

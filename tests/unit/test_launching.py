@@ -16,19 +16,10 @@ from mozi_cli import launching
 from mozi_engine.errors import ModelError, RecipeError
 from mozi_engine.training.distributed import launch
 from mozi_engine.training.distributed.launch import Launch, Launcher
-from mozi_engine.training.recipe import ConversationData, Lora, Optim, SftRecipe
 from mozi_engine.training.runs import resuming
+from tests.trainings import sft
 
-RECIPE = SftRecipe(
-    base="tiny",
-    data=ConversationData(["a.jsonl"]),
-    lora=Lora(4, 8),
-    optim=Optim(1e-3),
-    length=8,
-    batch=1,
-    epochs=1,
-    save_every=1,
-)
+RECIPE = sft("tiny", "a.jsonl")
 PRESSED = (
     "import os, pathlib, signal, sys, time\nos.kill(os.getppid(), signal.{})\n"  # by the person, to mozi
 )

@@ -20,8 +20,9 @@ from mozi_engine.training.llm.causal import Trained
 from mozi_engine.training.memory import estimate
 from mozi_engine.training.memory.estimate import Memory
 from mozi_engine.training.memory.gauge import Compared
-from mozi_engine.training.recipe import ConversationData, Lora, Optim, SftRecipe, Weights, Zero
+from mozi_engine.training.recipe import SftRecipe, Weights, Zero
 from tests import tiny_llama
+from tests.trainings import sft, write
 
 
 @pytest.fixture(scope="module")
@@ -29,19 +30,8 @@ def recipe(tmp_path_factory: pytest.TempPathFactory) -> SftRecipe:
     folder = tmp_path_factory.mktemp("memory")
     base = tiny_llama.build(folder / "base", vocab_size=4096, num_hidden_layers=4)
     said = [{"role": "user", "content": "What?"}, {"role": "assistant", "content": "The tree bank."}]
-    (folder / "sft.jsonl").write_text(f"{json.dumps({'messages': said})}\n" * 4)
-    return SftRecipe(
-        base=str(base),
-        data=ConversationData([str(folder / "sft.jsonl")]),
-        lora=Lora(rank=4, alpha=8, dropout=0.1),
-        optim=Optim(lr=1e-3),
-        weights=Weights.float32,
-        length=128,
-        batch=4,
-        epochs=1,
-        save_every=10,
-        threads=1,
-    )
+    data = write(folder / "sft.jsonl", [{"messages": said}] * 4)
+    return sft(base, data, length=128, batch=4, save_every=10)
 
 
 def test_the_parts_add_up_and_are_said(recipe: SftRecipe) -> None:
