@@ -39,7 +39,7 @@ SMALL: dict[str, Any] = {
     "length": 256,
     "batch": 2,
     "epochs": 1,
-    "save_every": 2,
+    "save_every": 4,
     "threads": 1,
 }
 
