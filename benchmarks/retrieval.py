@@ -36,7 +36,7 @@ from mozi_engine.retrieval.dense import Dense, Encoder, embed, searched
 from mozi_engine.retrieval.hybrid import Hybrid
 from mozi_engine.retrieval.scoring import Floats, Weights
 from mozi_engine.sentences import sentences
-from mozi_engine.training.weights import Asked, cross_validated, fit
+from mozi_engine.training.retrieval.weights import Asked, cross_validated, fit
 from mozi_engine.types import Evidence, Passage
 
 USES = {  # which of the features are learned from

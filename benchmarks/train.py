@@ -142,7 +142,7 @@ class Clock:
 
 def by_mozi(options: argparse.Namespace) -> Trained:
     """As `mozi train sft` trains."""
-    from mozi_engine.training import finetune
+    from mozi_engine.training.llm import finetune
 
     clock, losses = Clock(), []
 
@@ -187,7 +187,7 @@ def by_trl(options: argparse.Namespace) -> Trained:
     from transformers import AutoModelForCausalLM, TrainerCallback
     from trl import SFTConfig, SFTTrainer
 
-    from mozi_engine.training import finetune
+    from mozi_engine.training.llm import finetune
 
     if options.threads:
         torch.set_num_threads(options.threads)

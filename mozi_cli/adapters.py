@@ -11,7 +11,7 @@ import typer
 from mozi_engine.errors import ModelError
 
 if TYPE_CHECKING:
-    from mozi_engine.training.agreement import Agreement
+    from mozi_engine.training.adapters.agreement import Agreement
 
 app = typer.Typer(
     help="Write a training's adapter for other programs.", no_args_is_help=True, rich_markup_mode=None
@@ -32,9 +32,9 @@ def merged(
     OUT appears only if the merged model says what the base with its adapter says.
     """
     _needs("torch", "transformers", "peft", "gguf")
-    from mozi_engine.training import adapters
+    from mozi_engine.training.adapters import export
 
-    _tell(out, adapters.merged(run, out, base=model))
+    _tell(out, export.merged(run, out, base=model))
 
 
 @app.command(
@@ -60,14 +60,14 @@ def gguf(
     _needs("torch", "transformers", "peft", "gguf")
     from mozi_engine import settings
     from mozi_engine.models import catalog
-    from mozi_engine.training import adapters
+    from mozi_engine.training.adapters import export
 
     if out.suffix != ".gguf":
         raise typer.BadParameter(f"{out} should end in .gguf")
     spec = catalog.find(base or settings.load().model)
     if not catalog.ready(spec):
         raise ModelError(f"{spec.name} is not on this disk", hint=f"mozi models pull {spec.name}")
-    _tell(out, adapters.lora(run, out, catalog.path(spec), base=model))
+    _tell(out, export.lora(run, out, catalog.path(spec), base=model))
 
 
 def _needs(*modules: str) -> None:
@@ -77,7 +77,7 @@ def _needs(*modules: str) -> None:
 
 def _tell(out: Path, found: Agreement) -> None:
     from mozi_cli import console
-    from mozi_engine.training.agreement import TOLERANCE
+    from mozi_engine.training.adapters.agreement import TOLERANCE
 
     console.note(
         f"the adapter moves log-probabilities by {found.effect:.3f} nats; in the export that differs by "

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from mozi_engine.errors import DataError
 from mozi_engine.files import atomic
-from mozi_engine.training.history import Run, Series
+from mozi_engine.training.runs.history import Run, Series
 
 Curves = Sequence[tuple[Run, Series]]
 

@@ -20,7 +20,7 @@ import typer
 from mozi_engine.errors import ModelError
 
 if TYPE_CHECKING:
-    from mozi_engine.training.launch import Launch
+    from mozi_engine.training.distributed.launch import Launch
     from mozi_engine.training.recipe import CausalRecipe
 
 GpusOption = Annotated[
@@ -47,7 +47,7 @@ class Wanted:
 
         Raises what does not go together.
         """
-        from mozi_engine.training import launch, zero
+        from mozi_engine.training.distributed import launch, zero
 
         zero.check(recipe.zero)
         if launch.started(os.environ):
@@ -58,14 +58,14 @@ class Wanted:
 
 def told(launch: Launch, arguments: Sequence[str]) -> str:
     """The command that starts the training, as a shell takes it."""
-    from mozi_engine.training.launch import command
+    from mozi_engine.training.distributed.launch import command
 
     return shlex.join(command(launch, arguments, sys.executable))
 
 
 def memory(launch: Launch, recipe: CausalRecipe) -> str:
     """What memory each process needs, in words."""
-    from mozi_engine.training.memory import predict, told
+    from mozi_engine.training.memory.estimate import predict, told
 
     each = " of each process" if launch.processes > 1 else ""
     return f"memory{each}: {told(predict(recipe, launch.processes))}"
@@ -73,14 +73,14 @@ def memory(launch: Launch, recipe: CausalRecipe) -> str:
 
 def job(launch: Launch, arguments: Sequence[str], run: Path) -> str:
     """A job script for Slurm."""
-    from mozi_engine.training.launch import slurm
+    from mozi_engine.training.distributed.launch import slurm
 
     return slurm(launch, arguments, sys.executable, Path.cwd(), run)
 
 
 def elsewhere(launch: Launch) -> bool:
     """Whether the training is in processes that are still to be started."""
-    from mozi_engine.training.launch import Launcher
+    from mozi_engine.training.distributed.launch import Launcher
 
     return launch.launcher is not Launcher.none
 
@@ -93,19 +93,19 @@ def follow(
     The first Ctrl-C asks them to save and stop, which the shell is then told by exit code 130; a second one
     ends them.
     """
-    from mozi_engine.training import runs
-    from mozi_engine.training.launch import command
+    from mozi_engine.training.distributed.launch import command
+    from mozi_engine.training.runs import resuming
 
     _needs_deepspeed(launch, recipe)
-    runs.check(run, recipe, resume=resume)
-    runs.forget_stop(run)
+    resuming.check(run, recipe, resume=resume)
+    resuming.forget_stop(run)
     threads = max(1, (os.cpu_count() or 1) // max(launch.gpus, 1))
     environment = {"OMP_NUM_THREADS": str(threads), **os.environ}
     words = command(launch, arguments, sys.executable)
     with _started(words, environment, run) as process:
         code = process.wait()
-    if runs.asked_to_stop(run):
-        runs.forget_stop(run)
+    if resuming.asked_to_stop(run):
+        resuming.forget_stop(run)
         if not (run / "adapter").exists():
             raise typer.Exit(130)
     elif code:
@@ -113,7 +113,7 @@ def follow(
 
 
 def _needs_deepspeed(launch: Launch, recipe: CausalRecipe) -> None:
-    from mozi_engine.training.launch import Launcher
+    from mozi_engine.training.distributed.launch import Launcher
 
     wanted = recipe.zero.stage or launch.launcher is Launcher.deepspeed
     if wanted and not importlib.util.find_spec("deepspeed"):
@@ -125,14 +125,14 @@ def _started(
     words: Sequence[str], environment: dict[str, str], run: Path
 ) -> Iterator[subprocess.Popen[bytes]]:
     from mozi_cli import console
-    from mozi_engine.training import runs
+    from mozi_engine.training.runs import resuming
 
     process: subprocess.Popen[bytes] | None = None
 
     def stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  what a handler is given
         if process is None:
             raise KeyboardInterrupt
-        if not runs.asked_to_stop(run) and runs.ask_to_stop(run):
+        if not resuming.asked_to_stop(run) and resuming.ask_to_stop(run):
             console.note("it saves and stops after this step; Ctrl-C again breaks it off")
         else:
             process.terminate()

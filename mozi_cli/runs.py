@@ -13,7 +13,7 @@ import typer
 from mozi_engine.errors import ModelError
 
 if TYPE_CHECKING:
-    from mozi_engine.training.history import Run
+    from mozi_engine.training.runs.history import Run
 
 app = typer.Typer(
     help="List, show, compare and draw training runs.", no_args_is_help=True, rich_markup_mode=None
@@ -64,7 +64,7 @@ def compare(
     json: Json = False,
 ) -> None:
     """Show where the recipes of runs differ, and what came of them."""
-    from mozi_engine.training import history
+    from mozi_engine.training.runs import history
 
     if len(runs) < 2:
         raise typer.BadParameter("give two runs or more")
@@ -99,7 +99,7 @@ def plot(
     from rich.console import Console
 
     from mozi_cli import curves
-    from mozi_engine.training import history
+    from mozi_engine.training.runs import history
 
     found = _found(places)
     chosen = history.curves(found, measure or ("loss", "held_out_loss"))
@@ -116,7 +116,7 @@ def plot(
 
 def _found(places: Sequence[Path] | None) -> list[Run]:
     _needs("yaml")
-    from mozi_engine.training import history
+    from mozi_engine.training.runs import history
 
     return history.find([_place(given) for given in places or [_RUNS]])
 

@@ -18,9 +18,10 @@ from rich.text import Text
 
 from mozi_cli.progress import EVERY
 from mozi_engine.files import size
-from mozi_engine.training import memory
-from mozi_engine.training.causal import Evaluated, Step, Trained
-from mozi_engine.training.memory import Compared, Memory
+from mozi_engine.training.llm.causal import Evaluated, Step, Trained
+from mozi_engine.training.memory import estimate
+from mozi_engine.training.memory.estimate import Memory
+from mozi_engine.training.memory.gauge import Compared
 
 
 class Shown:
@@ -35,7 +36,7 @@ class Shown:
     def __call__(self, event: Memory | Step | Evaluated) -> None:
         """Show what the training says."""
         if isinstance(event, Memory):
-            self._console.print(f"memory: {memory.told(event)}", soft_wrap=True)
+            self._console.print(f"memory: {estimate.told(event)}", soft_wrap=True)
         elif isinstance(event, Evaluated):
             self._measured.append(event)
             self._console.print(evaluated(event))

@@ -16,12 +16,12 @@ from mozi_cli import launching
 from mozi_engine.errors import ModelError
 
 if TYPE_CHECKING:
-    from mozi_engine.training import finetune
-    from mozi_engine.training import pretrain as pretraining
-    from mozi_engine.training.causal import Trained
-    from mozi_engine.training.launch import Launch
+    from mozi_engine.training.distributed.launch import Launch
+    from mozi_engine.training.llm import finetune
+    from mozi_engine.training.llm import pretrain as pretraining
+    from mozi_engine.training.llm.causal import Trained
     from mozi_engine.training.recipe import CausalRecipe, PretrainRecipe, RetrieverRecipe, SftRecipe
-    from mozi_engine.training.retriever import Data, Evaluated, Step
+    from mozi_engine.training.retrieval.retriever import Data, Evaluated, Step
 
 app = typer.Typer(
     help="Train the models behind mozi, by recipe.", no_args_is_help=True, rich_markup_mode=None
@@ -57,7 +57,7 @@ def retriever(
     _needs("torch", "sentence_transformers", "datasets", "omegaconf", "onnx")
     from mozi_cli import console
     from mozi_engine.training import recipe as recipes
-    from mozi_engine.training import retriever as engine
+    from mozi_engine.training.retrieval import retriever as engine
 
     read = recipes.load(recipes.find(recipe), recipes.RetrieverRecipe, changes or ())
     found = engine.data(read)
@@ -168,8 +168,8 @@ def _causal(
 def _tell_plan(recipe: CausalRecipe, launch: Launch, arguments: list[str]) -> None:
     """The data, the memory, the command and the whole recipe."""
     from mozi_cli import console
-    from mozi_engine.training import finetune, pretrain
     from mozi_engine.training import recipe as recipes
+    from mozi_engine.training.llm import finetune, pretrain
 
     if isinstance(recipe, recipes.SftRecipe):
         console.note(_sft_plan(recipe, finetune.data(recipe, launch.processes), launch.processes))
@@ -183,18 +183,18 @@ def _tell_plan(recipe: CausalRecipe, launch: Launch, arguments: list[str]) -> No
 def _train(recipe: CausalRecipe, out: Path, *, resume: bool) -> None:
     """Train in this process, show it, and say what came of it."""
     from mozi_cli import console, steps
-    from mozi_engine.training import history, runs
-    from mozi_engine.training.launch import speaks, started
+    from mozi_engine.training.distributed.launch import speaks, started
+    from mozi_engine.training.runs import history, resuming
 
     warnings.simplefilter("ignore", FutureWarning)  # what libraries tell those who write against them
     launched = started(os.environ)
     if not launched:
-        runs.forget_stop(out)
+        resuming.forget_stop(out)
     shown = steps.Shown(str(out))
     try:
         with steps.interruptible() as interrupted:
             ended = _engine(recipe)(
-                out, shown, resume=resume, stopped=lambda: interrupted() or runs.asked_to_stop(out)
+                out, shown, resume=resume, stopped=lambda: interrupted() or resuming.asked_to_stop(out)
             )
     finally:
         shown.close()
@@ -205,7 +205,7 @@ def _train(recipe: CausalRecipe, out: Path, *, resume: bool) -> None:
 
 
 def _engine(recipe: CausalRecipe) -> Callable[..., Trained]:
-    from mozi_engine.training import finetune, pretrain
+    from mozi_engine.training.llm import finetune, pretrain
     from mozi_engine.training.recipe import PretrainRecipe, SftRecipe
 
     match recipe:
@@ -252,7 +252,7 @@ def _plan(recipe: RetrieverRecipe, data: Data) -> str:
 
 def _tell(event: Step | Evaluated) -> None:
     from mozi_cli import console
-    from mozi_engine.training.retriever import Evaluated
+    from mozi_engine.training.retrieval.retriever import Evaluated
 
     if isinstance(event, Evaluated):
         scores = ", ".join(f"{score.name} {score.value * 100:.1f}" for score in event.scores)

@@ -13,8 +13,13 @@ import pytest
 from mozi_engine.models import catalog
 from mozi_engine.settings import Settings
 from mozi_engine.types import Box, GenerationSettings, Passage, Prefill, Turn, Usage, Word
+from tests import tiny_llama
 from tests.command import mozi
 from tests.openai_server import OpenAIServer, running
+
+# Before torch or llama.cpp load OpenMP, whose threads would spin while they wait for each other: where the
+# machine also does something else, that took most of the tests' time.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "N18-3011.pdf"
 
@@ -60,6 +65,12 @@ def model_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (home / "data").mkdir()
     (home / "data" / "models").symlink_to(catalog.folder(spec).parent)
     return home
+
+
+@pytest.fixture(scope="session")
+def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A language model of random weights, as transformers keeps it."""
+    return tiny_llama.build(tmp_path_factory.mktemp("tiny"))
 
 
 @pytest.fixture

@@ -19,26 +19,28 @@ CHAT = (
 
 
 def build(
-    folder: Path, *, seed: int = 0, template: str | None = CHAT, family: str = "llama", **config: float
+    folder: Path,
+    *,
+    seed: int = 0,
+    template: str | None = CHAT,
+    family: str = "llama",
+    begun: bool = False,
+    **config: float,
 ) -> Path:
-    """Two layers of 32, about 300 tokens; seconds to make, milliseconds to run."""
+    """Two layers of 32, about 300 tokens; seconds to make, milliseconds to run.
+
+    With `begun` the tokenizer begins every text with token 1.
+    """
     import torch
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-    from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFast
+    from transformers import AutoConfig, AutoModelForCausalLM
 
     torch.set_num_threads(1)  # two that wait for each other take longer over so little
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
-    trainer = trainers.BpeTrainer(vocab_size=320, special_tokens=["</s>"], initial_alphabet=alphabet)
-    tokenizer.train_from_iterator(CORPUS, trainer)
-    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="</s>")
-    fast.chat_template = template
-    fast.save_pretrained(folder)
+    tokenizer = _tokenizer(begun)
+    tokenizer.chat_template = template
+    tokenizer.save_pretrained(folder)
     torch.manual_seed(seed)
     shape = {
-        "vocab_size": len(fast),
+        "vocab_size": len(tokenizer),
         "hidden_size": 32,
         "intermediate_size": 64,
         "num_hidden_layers": 2,
@@ -53,6 +55,23 @@ def build(
     made = AutoConfig.for_model(family, **shape)
     AutoModelForCausalLM.from_config(made).save_pretrained(folder)
     return folder
+
+
+def _tokenizer(begun: bool) -> Any:
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    special = ["</s>", "<s>"] if begun else ["</s>"]
+    trainer = trainers.BpeTrainer(vocab_size=320, special_tokens=special, initial_alphabet=alphabet)
+    tokenizer.train_from_iterator(CORPUS, trainer)
+    if not begun:
+        return PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="</s>")
+    tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 1)])
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="</s>", bos_token="<s>")
 
 
 def adapter(base: Path, folder: Path, *, scale: float = 1.0, **config: Any) -> Path:

@@ -13,7 +13,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils.logging import disable_progress_bar
 
 from mozi_engine.errors import ModelError
-from mozi_engine.generation import loading
+from mozi_engine.generation import loading, template
 from mozi_engine.types import Turn
 
 _UNBOUNDED = 1 << 30
@@ -24,7 +24,8 @@ class LanguageModel:
     """The model and tokenizer of that name or in that folder, and an adapter on it; never downloads.
 
     Runs on the GPU where there is one, in the weights' own type; on a CPU in float32. `context` is the most
-    tokens it reads at once, `vocabulary` how many it knows. Raises ModelError when it does not load.
+    tokens it reads at once, `vocabulary` how many it knows, `begin` what its tokenizer puts before a text: a
+    token, or nothing. Raises ModelError when it does not load.
     """
 
     def __init__(self, model: str, adapter: Path | None = None) -> None:
@@ -42,6 +43,7 @@ class LanguageModel:
         self._model = loaded.to(device).eval()
         self.context: int = getattr(loaded.config, "max_position_embeddings", None) or _UNBOUNDED
         self.vocabulary: int = loaded.config.vocab_size
+        self.begin = template.begin(self._tokenizer)
         self._device = device
 
     def tokens(self, text: str) -> list[int]:

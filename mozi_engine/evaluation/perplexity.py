@@ -1,7 +1,11 @@
 """Perplexity on held-out text, in chunks of a fixed length: the Mozi report's Table 4 (Lan et al., 2023).
 
-A document is cut into chunks that do not overlap; what is left at its end is left out, as there. No special
-tokens are added. Intervals are over documents.
+A document is cut into chunks that do not overlap; what is left at its end is left out, as there. Where the
+model's tokenizer begins a text with a token of its own (LLaMA's, Gemma's), each chunk begins with it, and has
+room for it: its length is what the model reads. That token is not scored, but the text's first is; without
+one the text's first is read only. So do lm-evaluation-harness (`prefix_token_id`) and Hugging Face's evaluate
+(`add_start_token`); a Gemma that does not see its begin token finds every text unlikely. Intervals are over
+documents.
 """
 
 from __future__ import annotations
@@ -23,10 +27,14 @@ CHUNK = 2048  # tokens
 
 
 class Reader(Protocol):
-    """What perplexity asks of a model: the most tokens it reads at once, and how many it knows."""
+    """What perplexity asks of a model: the most tokens it reads at once, and how many it knows.
+
+    `begin` is the token that its tokenizer puts before a text, if it does.
+    """
 
     context: int
     vocabulary: int
+    begin: tuple[int, ...]
 
     def tokens(self, text: str) -> list[int]:
         """The text's token ids."""
@@ -39,7 +47,7 @@ class Reader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A piece of a document, and which document and piece it is, from 1."""
+    """A piece of a document after the begin token, if there is one; its document and its number, from 1."""
 
     document: int
     number: int
@@ -91,18 +99,19 @@ def chunks(path: Path, model: Reader, length: int = CHUNK, limit: int = 0) -> li
     if length > model.context:
         raise DataError(f"the model reads {model.context} tokens at once", hint="give a smaller --chunk")
     found: list[Chunk] = []
+    room = length - len(model.begin)
     read = held_out(path) if path.is_dir() else map(model.tokens, documents(path))
     for document, tokens in enumerate(read, start=1):
         if max(tokens, default=0) >= model.vocabulary:
             hint = "prepare it again with the model's own tokenizer"
             raise DataError(f"{path} has tokens that the model does not know", hint=hint)
-        for number in range(len(tokens) // length):
-            piece = tuple(tokens[number * length : (number + 1) * length])
+        for number in range(len(tokens) // room):
+            piece = (*model.begin, *tokens[number * room : (number + 1) * room])
             found.append(Chunk(document, number + 1, piece))
             if len(found) == limit:
                 return found
     if not found:
-        raise DataError(f"no document of {path} has {length} tokens", hint="a smaller --chunk cuts finer")
+        raise DataError(f"no document of {path} has {room} tokens", hint="a smaller --chunk cuts finer")
     return found
 
 

@@ -39,6 +39,12 @@ def tokenizer(model: str | Path) -> Any:
     return found
 
 
+def begin(tokenizer: Any) -> tuple[int, ...]:
+    """The token that the tokenizer itself puts before a text, if it does; without it, Gemma is at a loss."""
+    first: int = tokenizer("a").input_ids[0]
+    return (first,) if first == tokenizer.bos_token_id else ()
+
+
 def render(tokenizer: Any, turns: Sequence[Turn], *, asking: bool = True) -> str:
     """The conversation as text; `asking` ends it where the model's answer begins.
 

@@ -22,7 +22,7 @@ from mozi_engine.errors import ModelError, MoziError
 from mozi_engine.generation import engines, loading
 from mozi_engine.models.gguf import shape
 from mozi_engine.settings import Settings, chosen
-from mozi_engine.training import adapters
+from mozi_engine.training.adapters import export
 from mozi_engine.types import GenerationSettings, Remembering, Turn
 from tests import tiny_llama
 
@@ -55,7 +55,7 @@ def greedy(**settings: Any) -> str:
 
 
 def test_a_merged_model_is_its_base_with_the_adapter(folder: Path, tmp_path: Path) -> None:
-    found = adapters.merged(folder / "run", tmp_path / "merged")
+    found = export.merged(folder / "run", tmp_path / "merged")
     assert found.difference < 1e-4 < found.effect
     assert found.noise == 0
     adapted = loading.adapted(loading.model(folder / "base"), folder / "run" / "adapter").eval()
@@ -69,7 +69,7 @@ def test_a_merged_model_is_its_base_with_the_adapter(folder: Path, tmp_path: Pat
 
 def test_llama_cpp_does_with_the_adapter_what_torch_does(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "x.gguf"
-    found = adapters.lora(folder / "run", out, folder / "base.gguf")
+    found = export.lora(folder / "run", out, folder / "base.gguf")
     assert found.difference < 0.02 * found.effect
     base = str(folder / "base.gguf")
     settings = chosen(model=base, adapter=str(out))
@@ -83,22 +83,22 @@ def test_rows_in_the_wrong_order_are_not_kept(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = {"llama": (), "qwen2": ("qwen2",)}[shape(folder / "base.gguf").architecture]
-    monkeypatch.setattr(adapters, "_PAIRED", other)
+    monkeypatch.setattr(export, "_PAIRED", other)
     with pytest.raises(ModelError, match="was not kept"):
-        adapters.lora(folder / "run", tmp_path / "x.gguf", folder / "base.gguf")
+        export.lora(folder / "run", tmp_path / "x.gguf", folder / "base.gguf")
     assert not list(tmp_path.glob("*x.gguf*"))
 
 
 def test_a_scale_by_the_root_of_the_rank_is_kept(llama: Path, tmp_path: Path) -> None:
     tiny_llama.adapter(llama / "base", tmp_path / "run" / "adapter", use_rslora=True)
-    found = adapters.lora(tmp_path / "run", tmp_path / "x.gguf", llama / "base.gguf")
+    found = export.lora(tmp_path / "run", tmp_path / "x.gguf", llama / "base.gguf")
     assert found.difference < 0.02 * found.effect
 
 
 def test_what_a_model_remembers_is_not_anothers(llama: Path, tmp_path: Path) -> None:
     """The paper's state depends on the adapter it was read with: on which one, and on what is in it."""
     first, second = tmp_path / "first.gguf", tmp_path / "second.gguf"
-    adapters.lora(llama / "run", first, llama / "base.gguf")
+    export.lora(llama / "run", first, llama / "base.gguf")
     shutil.copy(first, second)
     names = set()
     for adapter in ("", str(first), str(second)):
@@ -108,7 +108,7 @@ def test_what_a_model_remembers_is_not_anothers(llama: Path, tmp_path: Path) -> 
     assert len(names) == 3
     tiny_llama.adapter(llama / "base", tmp_path / "other" / "adapter", r=2)
     first.unlink()
-    adapters.lora(tmp_path / "other", first, llama / "base.gguf")
+    export.lora(tmp_path / "other", first, llama / "base.gguf")
     changed = engines.load(Settings(model=str(llama / "base.gguf"), adapter=str(first), context=2048))
     assert isinstance(changed, Remembering)
     assert states.key(changed.identity, prompts.PAPER) not in names
@@ -127,7 +127,7 @@ def test_what_llama_cpp_cannot_do_is_refused(
 ) -> None:
     tiny_llama.adapter(llama / "base", tmp_path / "run" / "adapter", **change)
     with pytest.raises(ModelError, match=told):
-        adapters.lora(tmp_path / "run", tmp_path / "x.gguf", llama / "base.gguf")
+        export.lora(tmp_path / "run", tmp_path / "x.gguf", llama / "base.gguf")
     assert not (tmp_path / "x.gguf").exists()
 
 
@@ -135,24 +135,22 @@ def test_another_base_is_refused(llama: Path, tmp_path: Path) -> None:
     for name, config in (("seed", {"seed": 1}), ("shape", {"intermediate_size": 96})):
         other = tiny_llama.build(tmp_path / name, **config)
         with pytest.raises(ModelError, match=r"not kept|cannot load"):
-            adapters.lora(
-                llama / "run", tmp_path / "x.gguf", tiny_llama.gguf(other, tmp_path / f"{name}.gguf")
-            )
+            export.lora(llama / "run", tmp_path / "x.gguf", tiny_llama.gguf(other, tmp_path / f"{name}.gguf"))
         with pytest.raises(ModelError, match="another base"):
-            adapters.merged(llama / "run", tmp_path / "merged", base=str(other))
+            export.merged(llama / "run", tmp_path / "merged", base=str(other))
     assert {path.name for path in tmp_path.iterdir()} == {"seed", "shape", "seed.gguf", "shape.gguf"}
 
 
 def test_an_adapter_that_changes_nothing_cannot_be_checked(llama: Path, tmp_path: Path) -> None:
     tiny_llama.adapter(llama / "base", tmp_path / "run" / "adapter", scale=0.0)
     with pytest.raises(ModelError, match="not kept"):
-        adapters.merged(tmp_path / "run", tmp_path / "merged")
+        export.merged(tmp_path / "run", tmp_path / "merged")
 
 
 def test_nothing_is_overwritten(llama: Path, tmp_path: Path) -> None:
     (tmp_path / "there").mkdir()
     with pytest.raises(ModelError, match="there already"):
-        adapters.merged(llama / "run", tmp_path / "there")
+        export.merged(llama / "run", tmp_path / "there")
 
 
 @pytest.mark.parametrize(
@@ -175,7 +173,7 @@ def test_damaged_weights_are_named(llama: Path, tmp_path: Path, content: bytes |
     if content is not None:
         weights.with_suffix(".bin").write_bytes(content)
     with pytest.raises(ModelError, match=r"no weights|cannot be read"):
-        adapters.merged(tmp_path / "run", tmp_path / "merged")
+        export.merged(tmp_path / "run", tmp_path / "merged")
 
 
 def run(*arguments: object) -> tuple[int, str]:
@@ -206,7 +204,7 @@ def test_qasper_is_answered_with_an_adapter_and_the_run_remembers_which(
     base = tiny_llama.build(tmp_path / "base", max_position_embeddings=8192)
     tiny_llama.adapter(base, tmp_path / "run" / "adapter")
     onto = tiny_llama.gguf(base, tmp_path / "base.gguf")
-    adapters.lora(tmp_path / "run", tmp_path / "x.gguf", onto)
+    export.lora(tmp_path / "run", tmp_path / "x.gguf", onto)
     data = tmp_path / "qasper.json"
     data.write_text(json.dumps(PAPERS), "utf-8")
     monkeypatch.setenv("MOZI_CONTEXT", "8192")

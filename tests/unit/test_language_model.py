@@ -9,9 +9,14 @@ from typer.testing import CliRunner
 pytest.importorskip("torch")
 pytest.importorskip("peft")
 
+import torch
+from transformers import AutoModelForCausalLM
+
 from mozi_cli.evaluate import app
 from mozi_engine.errors import DataError, ModelError
 from mozi_engine.evaluation.language_model import LanguageModel
+from mozi_engine.evaluation.perplexity import chunks, measure
+from mozi_engine.evaluation.report import Table
 from mozi_engine.types import Turn
 from tests import tiny_llama
 from tests.unit.test_qasper import NOTHING
@@ -29,9 +34,6 @@ def adapter(model: Path) -> Path:
 
 
 def test_nats_are_those_of_the_models_own_loss(model: Path) -> None:
-    import torch
-    from transformers import AutoModelForCausalLM
-
     found = LanguageModel(str(model))
     tokens = found.tokens("graph nodes data model graph nodes data model")
     ids = torch.tensor([tokens])
@@ -64,6 +66,21 @@ def test_what_is_no_model_is_refused(model: Path, tmp_path: Path) -> None:
     for wrong in ((str(tmp_path), None), ("no/such-model", None), (str(model), tmp_path)):
         with pytest.raises(ModelError, match=r"does not load|holds no adapter"):
             LanguageModel(*wrong)
+
+
+def test_a_text_is_as_likely_as_after_the_token_that_begins_it(model: Path, tmp_path: Path) -> None:
+    begun = tiny_llama.build(tmp_path / "begun", begun=True, max_position_embeddings=64)
+    (tmp_path / "x.txt").write_text("graph nodes data model " * 3, "utf-8")
+    for folder, begin in ((begun, (1,)), (model, ())):
+        found = LanguageModel(str(folder))
+        assert found.begin == begin
+        (piece, *_) = chunks(tmp_path / "x.txt", found, 8)
+        assert list(piece.tokens) == [*begin, *found.tokens("graph nodes data model " * 3)][:8]
+        *_, table = measure("base", [piece], found)
+        assert isinstance(table, Table)
+        ids = torch.tensor([piece.tokens])
+        loss = AutoModelForCausalLM.from_pretrained(folder)(input_ids=ids, labels=ids).loss
+        assert table.scores()[0].value == pytest.approx(float(loss.exp()), rel=1e-4)
 
 
 def _eval(*arguments: object) -> Result:

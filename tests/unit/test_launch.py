@@ -11,8 +11,17 @@ pytest.importorskip("omegaconf")
 
 from mozi_cli import train
 from mozi_engine.errors import DataError, RecipeError, SettingsError
-from mozi_engine.training import zero
-from mozi_engine.training.launch import Launch, Launcher, chosen, command, hosts, slurm, speaks, started
+from mozi_engine.training.distributed import zero
+from mozi_engine.training.distributed.launch import (
+    Launch,
+    Launcher,
+    chosen,
+    command,
+    hosts,
+    slurm,
+    speaks,
+    started,
+)
 from mozi_engine.training.recipe import Offload, Zero
 
 ARGUMENTS = ("train", "sft", "r.yaml", "optim.lr=1e-4")

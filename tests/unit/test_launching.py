@@ -14,20 +14,12 @@ pytest.importorskip("omegaconf")
 
 from mozi_cli import launching
 from mozi_engine.errors import ModelError, RecipeError
-from mozi_engine.training import launch, runs
-from mozi_engine.training.launch import Launch, Launcher
-from mozi_engine.training.recipe import ConversationData, Lora, Optim, SftRecipe
+from mozi_engine.training.distributed import launch
+from mozi_engine.training.distributed.launch import Launch, Launcher
+from mozi_engine.training.runs import resuming
+from tests.trainings import sft
 
-RECIPE = SftRecipe(
-    base="tiny",
-    data=ConversationData(["a.jsonl"]),
-    lora=Lora(4, 8),
-    optim=Optim(1e-3),
-    length=8,
-    batch=1,
-    epochs=1,
-    save_every=1,
-)
+RECIPE = sft("tiny", "a.jsonl")
 PRESSED = (
     "import os, pathlib, signal, sys, time\nos.kill(os.getppid(), signal.{})\n"  # by the person, to mozi
 )
@@ -39,7 +31,7 @@ Follow = Callable[[str], None]
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
     """A run that has a checkpoint."""
-    runs.claim(tmp_path / "run", RECIPE, resume=False)
+    resuming.claim(tmp_path / "run", RECIPE, resume=False)
     (tmp_path / "run" / "checkpoints" / "checkpoint-1").mkdir(parents=True)
     return tmp_path / "run"
 
@@ -63,7 +55,7 @@ def test_the_first_ctrl_c_asks_to_stop(run: Path, follow: Follow, name: str) -> 
     with pytest.raises(typer.Exit) as left:
         follow(PRESSED.format(name) + UNTIL_ASKED)
     assert left.value.exit_code == 130
-    assert not runs.asked_to_stop(run)
+    assert not resuming.asked_to_stop(run)
     assert signal.getsignal(number) is before
 
 
@@ -75,11 +67,11 @@ def test_the_second_ctrl_c_breaks_off(follow: Follow) -> None:
 
 def test_a_run_that_ended_while_it_was_asked_to_stop_has_ended(run: Path, follow: Follow) -> None:
     follow(PRESSED.format("SIGINT") + UNTIL_ASKED + "pathlib.Path(sys.argv[1], 'adapter').mkdir()")
-    assert not runs.asked_to_stop(run)
+    assert not resuming.asked_to_stop(run)
 
 
 def test_an_end_that_was_asked_for_earlier_is_forgotten(run: Path, follow: Follow) -> None:
-    assert runs.ask_to_stop(run)
+    assert resuming.ask_to_stop(run)
     follow("import pathlib, sys; sys.exit(pathlib.Path(sys.argv[1], 'stop').exists())")
 
 
@@ -95,4 +87,4 @@ def test_nothing_is_started_for_a_folder_of_another_recipe(run: Path, follow: Fo
 
 
 def test_a_run_that_has_not_begun_cannot_be_asked(tmp_path: Path) -> None:
-    assert not runs.ask_to_stop(tmp_path / "none")
+    assert not resuming.ask_to_stop(tmp_path / "none")

@@ -15,11 +15,14 @@ pytest.importorskip("omegaconf")
 from mozi_cli import steps
 from mozi_engine.errors import ModelError, RecipeError
 from mozi_engine.generation import loading
-from mozi_engine.training import finetune, memory
-from mozi_engine.training.causal import Trained
-from mozi_engine.training.memory import Compared, Memory
-from mozi_engine.training.recipe import ConversationData, Lora, Optim, SftRecipe, Weights, Zero
+from mozi_engine.training.llm import finetune
+from mozi_engine.training.llm.causal import Trained
+from mozi_engine.training.memory import estimate
+from mozi_engine.training.memory.estimate import Memory
+from mozi_engine.training.memory.gauge import Compared
+from mozi_engine.training.recipe import SftRecipe, Weights, Zero
 from tests import tiny_llama
+from tests.trainings import sft, write
 
 
 @pytest.fixture(scope="module")
@@ -27,26 +30,15 @@ def recipe(tmp_path_factory: pytest.TempPathFactory) -> SftRecipe:
     folder = tmp_path_factory.mktemp("memory")
     base = tiny_llama.build(folder / "base", vocab_size=4096, num_hidden_layers=4)
     said = [{"role": "user", "content": "What?"}, {"role": "assistant", "content": "The tree bank."}]
-    (folder / "sft.jsonl").write_text(f"{json.dumps({'messages': said})}\n" * 4)
-    return SftRecipe(
-        base=str(base),
-        data=ConversationData([str(folder / "sft.jsonl")]),
-        lora=Lora(rank=4, alpha=8, dropout=0.1),
-        optim=Optim(lr=1e-3),
-        weights=Weights.float32,
-        length=128,
-        batch=4,
-        epochs=1,
-        save_every=10,
-        threads=1,
-    )
+    data = write(folder / "sft.jsonl", [{"messages": said}] * 4)
+    return sft(base, data, length=128, batch=4, save_every=10)
 
 
 def test_the_parts_add_up_and_are_said(recipe: SftRecipe) -> None:
-    needed = memory.predict(recipe)
+    needed = estimate.predict(recipe)
     parts = asdict(needed)
     assert needed.total == sum(parts.values()) - parts["offloaded"]
-    told = memory.told(needed)
+    told = estimate.told(needed)
     assert told.startswith("about ")
     assert "logits" in told
     assert "exchange" not in told
@@ -56,7 +48,7 @@ def test_weights_and_the_adapter_are_those_of_the_model(recipe: SftRecipe) -> No
     from peft import LoraConfig, get_peft_model
 
     model = loading.model(recipe.base, "float32")
-    needed = memory.predict(recipe)
+    needed = estimate.predict(recipe)
     assert needed.weights == 4 * model.num_parameters()
     adapted = get_peft_model(model, LoraConfig(r=4, target_modules="all-linear", task_type="CAUSAL_LM"))
     adapter, _ = adapted.get_nb_trainable_parameters()
@@ -64,7 +56,7 @@ def test_weights_and_the_adapter_are_those_of_the_model(recipe: SftRecipe) -> No
 
 
 def test_twice_the_batch_has_twice_the_activations_and_nothing_else(recipe: SftRecipe) -> None:
-    one, two = memory.predict(recipe), memory.predict(replace(recipe, batch=8))
+    one, two = estimate.predict(recipe), estimate.predict(replace(recipe, batch=8))
     assert two.activations + two.logits == pytest.approx(2 * (one.activations + one.logits), rel=0.01)
     assert replace(two, activations=0, logits=0) == replace(one, activations=0, logits=0)
 
@@ -72,17 +64,17 @@ def test_twice_the_batch_has_twice_the_activations_and_nothing_else(recipe: SftR
 def test_the_logits_are_those_of_the_vocabulary(recipe: SftRecipe) -> None:
     # In float32: themselves, what softmax keeps for its gradient, and the gradient.
     once = 4 * recipe.batch * recipe.length * 4096
-    assert 2 * once <= memory.predict(recipe).logits <= 4 * once
+    assert 2 * once <= estimate.predict(recipe).logits <= 4 * once
 
 
 def test_checkpointing_keeps_less(recipe: SftRecipe) -> None:
-    less = memory.predict(replace(recipe, checkpointing=True))
-    assert less.activations < memory.predict(recipe).activations / 2
+    less = estimate.predict(replace(recipe, checkpointing=True))
+    assert less.activations < estimate.predict(recipe).activations / 2
 
 
 def test_fewer_bits_are_fewer_bytes(recipe: SftRecipe) -> None:
     nf4, half, full = (
-        memory.predict(replace(recipe, weights=each)).weights
+        estimate.predict(replace(recipe, weights=each)).weights
         for each in (Weights.nf4, Weights.bfloat16, Weights.float32)
     )
     assert half * 2 == full
@@ -91,14 +83,14 @@ def test_fewer_bits_are_fewer_bytes(recipe: SftRecipe) -> None:
 
 def test_a_deep_model_is_counted_by_its_layers(recipe: SftRecipe, tmp_path: Path) -> None:
     deep = tiny_llama.build(tmp_path, vocab_size=4096, num_hidden_layers=8)
-    four, eight = memory.predict(recipe), memory.predict(replace(recipe, base=str(deep)))
+    four, eight = estimate.predict(recipe), estimate.predict(replace(recipe, base=str(deep)))
     assert eight.activations == pytest.approx(2 * four.activations, rel=0.1)
     assert eight.logits == four.logits
 
 
 @pytest.mark.parametrize(("stage", "divided"), [(1, 1), (2, 2), (3, 4)])
 def test_zero_divides_by_the_processes(recipe: SftRecipe, stage: int, divided: int) -> None:
-    one, four = (memory.predict(replace(recipe, zero=Zero(stage)), processes) for processes in (1, 4))
+    one, four = (estimate.predict(replace(recipe, zero=Zero(stage)), processes) for processes in (1, 4))
     for part in ("optimizer", "gradients", "weights", "adapter")[:divided]:
         assert getattr(four, part) == getattr(one, part) // 4
     for part in ("optimizer", "gradients", "weights", "adapter")[divided:]:
@@ -106,18 +98,18 @@ def test_zero_divides_by_the_processes(recipe: SftRecipe, stage: int, divided: i
 
 
 def refused(recipe: SftRecipe, monkeypatch: pytest.MonkeyPatch, free: float) -> RecipeError:
-    monkeypatch.setattr(memory, "free", lambda: int(free))
+    monkeypatch.setattr(estimate, "free", lambda: int(free))
     with pytest.raises(RecipeError) as error:
-        memory.check(recipe)
+        estimate.check(recipe)
     return error.value
 
 
 def test_what_does_not_fit_is_refused_with_the_first_change_that_does(
     recipe: SftRecipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    needed = memory.predict(recipe).total
+    needed = estimate.predict(recipe).total
     assert "with checkpointing=true" in str(refused(recipe, monkeypatch, needed - 1).hint)
-    smaller = memory.predict(replace(recipe, checkpointing=True, batch=1, accumulate=4)).total
+    smaller = estimate.predict(replace(recipe, checkpointing=True, batch=1, accumulate=4)).total
     hint = str(refused(recipe, monkeypatch, smaller).hint)
     assert hint.endswith("with checkpointing=true batch=1 accumulate=4")
     assert "smaller base" in str(refused(recipe, monkeypatch, 1000).hint)
@@ -136,13 +128,13 @@ def test_a_hopeless_recipe_is_refused_before_anything_is_loaded(
 
 def test_a_base_without_a_config_is_an_error(recipe: SftRecipe, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="config"):
-        memory.predict(replace(recipe, base=str(tmp_path)))
+        estimate.predict(replace(recipe, base=str(tmp_path)))
 
 
 def test_a_run_keeps_what_was_predicted_and_tells_it_first(recipe: SftRecipe, tmp_path: Path) -> None:
     events: list[Any] = []
     ended = finetune.train(recipe, tmp_path / "run", events.append)
-    needed = memory.predict(recipe)
+    needed = estimate.predict(recipe)
     assert events[0] == needed
     assert ended.memory
     assert ended.memory.predicted == needed

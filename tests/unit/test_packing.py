@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from torch.nn.functional import cross_entropy
 from transformers import AutoModelForCausalLM, Gemma3TextConfig, LlamaConfig, Qwen2Config
 
-from mozi_engine.training.rows import IGNORED, Example, batch
+from mozi_engine.training.llm.rows import IGNORED, Example, batch
 
 VOCABULARY = 50
 SIZES = {

@@ -17,6 +17,7 @@ class Even:
 
     context = 8
     vocabulary = 128
+    begin: tuple[int, ...] = ()
 
     def tokens(self, text: str) -> list[int]:
         return list(map(ord, text))
@@ -45,6 +46,26 @@ def test_perplexity_of_four_even_choices_is_four(tmp_path: Path) -> None:
     (score,) = table.scores()
     assert (score.name, score.value, score.n) == ("perplexity", pytest.approx(4), 3)
     assert table.clusters == {"1.1": "1", "1.2": "1", "2.1": "2"}
+
+
+class Begun(Even):
+    """Begins every text with a token, after which the first letter is certain."""
+
+    begin = (1,)
+
+    def nats(self, tokens: Sequence[int]) -> float:
+        assert tokens[0] == 1
+        return (len(tokens) - 2) * math.log(4)
+
+
+def test_every_chunk_begins_as_the_model_begins_a_text(tmp_path: Path) -> None:
+    path = _jsonl(tmp_path / "x.jsonl", "abcdefgh", "ab", "abc")
+    pieces = chunks(path, Begun(), 4)
+    assert ["".join(map(chr, piece.tokens[1:])) for piece in pieces] == ["abc", "def", "abc"]
+    *_, table = measure("base", pieces, Begun())
+    assert isinstance(table, Table)
+    (score,) = table.scores()
+    assert score.value == pytest.approx(4 ** (2 / 3))  # three letters are scored, and the first is known
 
 
 def _corpus(folder: Path, *documents: str) -> Path:

@@ -1,8 +1,7 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
+import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -19,24 +18,24 @@ pytest.importorskip("peft")
 pytest.importorskip("omegaconf")
 
 import torch
+from click.testing import Result
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tokenizers import Tokenizer
-from tokenizers.processors import TemplateProcessing
-from transformers import AutoModelForCausalLM, Gemma3TextConfig, PreTrainedTokenizerFast
+from transformers import AutoModelForCausalLM, Gemma3TextConfig
+from typer.testing import CliRunner
 
+from mozi_cli.train import app
 from mozi_engine.datasets import tokenizing
 from mozi_engine.datasets.shards import Shard
 from mozi_engine.errors import DataError
 from mozi_engine.generation import loading
-from mozi_engine.training import documents, history, pretrain
-from mozi_engine.training.causal import Evaluated, Step, Trained
-from mozi_engine.training.memory import Memory
-from mozi_engine.training.recipe import CorpusData, Lora, Optim, PretrainRecipe, Weights, written
-from mozi_engine.training.rows import IGNORED, Rows, batch, tokens
+from mozi_engine.training.llm import documents, pretrain
+from mozi_engine.training.llm.causal import Evaluated, Step
+from mozi_engine.training.llm.rows import IGNORED, Row, Rows, batch, tokens
+from mozi_engine.training.recipe import CorpusData, Lora, PretrainRecipe, written
+from mozi_engine.training.runs import history
 from tests import tiny_llama
-from tests.command import mozi, refusal
-from tests.unit.test_sft import same, weights
+from tests.trainings import after, killed, metrics, pretraining, same, together, trained
 
 
 def shards(parts: Sequence[Sequence[int]]) -> list[Shard]:
@@ -71,32 +70,10 @@ def corpus(folder: Path, base: Path) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_llama.build(tmp_path_factory.mktemp("tiny"))
-
-
 @pytest.fixture
-def recipe(base: Path, tmp_path: Path) -> PretrainRecipe:
-    return PretrainRecipe(
-        base=str(base),
-        data=CorpusData(str(corpus(tmp_path / "corpus", base))),
-        lora=Lora(rank=4, alpha=8, dropout=0.1),
-        optim=Optim(lr=1e-2, warmup=0.2),
-        weights=Weights.float32,
-        length=64,
-        batch=2,
-        epochs=2,
-        save_every=2,
-        evaluate_every=3,
-        threads=1,
-    )
-
-
-def trained(recipe: PretrainRecipe, run: Path, **options: Any) -> tuple[Trained, list[Step | Evaluated]]:
-    events: list[Memory | Step | Evaluated] = []
-    ended = pretrain.train(recipe, run, events.append, **options)
-    return ended, [event for event in events if not isinstance(event, Memory)]
+def recipe(tiny_base: Path, tmp_path: Path) -> PretrainRecipe:
+    made = corpus(tmp_path / "corpus", tiny_base)
+    return pretraining(tiny_base, made, length=64, epochs=2, evaluate_every=3)
 
 
 def read(rows: Rows) -> list[int]:
@@ -175,9 +152,9 @@ def gemma(base: Path) -> Any:
     "build", [gemma, lambda base: loading.model(base, "float32")], ids=["gemma", "llama"]
 )
 def test_the_loss_of_a_row_is_that_of_its_texts(
-    recipe: PretrainRecipe, base: Path, build: Any, attention: str
+    recipe: PretrainRecipe, tiny_base: Path, build: Any, attention: str
 ) -> None:
-    model = build(base).eval()
+    model = build(tiny_base).eval()
     model.set_attn_implementation(attention)
     model.config.use_cache = False
     rows = pretrain.data(recipe).train
@@ -206,49 +183,48 @@ def test_training_lowers_the_loss_on_what_is_held_out(recipe: PretrainRecipe, tm
 
 
 def test_a_stopped_run_that_goes_on_equals_an_unbroken_one(recipe: PretrainRecipe, tmp_path: Path) -> None:
-    asked: list[int] = []
-    ended, _ = trained(recipe, tmp_path / "run", stopped=lambda: asked.append(1) or len(asked) == 3)
+    ended, _ = trained(recipe, tmp_path / "run", stopped=after(3))
     assert (ended.done, ended.adapter) == (3, None)
     trained(recipe, tmp_path / "run", resume=True)
     trained(recipe, tmp_path / "unbroken")
-    assert same(weights(tmp_path / "run"), weights(tmp_path / "unbroken"))
-    told = [(tmp_path / name / "metrics.jsonl").read_text() for name in ("run", "unbroken")]
-    assert told[0] == told[1]
+    assert same(tmp_path / "run", tmp_path / "unbroken")
+    assert metrics(tmp_path / "run") == metrics(tmp_path / "unbroken")
 
 
-EACH_READS = """
-import json, os, sys
-from pathlib import Path
-from mozi_engine.training import causal, pretrain, recipe, rows
-seen = Path(sys.argv[2]).with_name(f"seen{os.environ['RANK']}").open("w")
-whole = pretrain.documents.Documents.__getitem__
-def noted(self, number):
-    row = whole(self, number)
-    seen.write(json.dumps([int(self._order[number]), len(self)]) + "\\n")
-    return row
-pretrain.documents.Documents.__getitem__ = noted
-made = recipe.load(Path(sys.argv[1]), recipe.PretrainRecipe)
-pretrain.train(made, Path(sys.argv[2]), lambda event: None)
-seen.close()
-"""
+def test_a_killed_run_that_is_resumed_equals_an_unbroken_one(recipe: PretrainRecipe, tmp_path: Path) -> None:
+    trained(recipe, tmp_path / "unbroken")
+    killed(recipe, tmp_path / "killed", step=5)
+    _, events = trained(recipe, tmp_path / "killed", resume=True)
+    assert isinstance(events[0], Step)
+    assert events[0].done == 5
+    assert same(tmp_path / "killed", tmp_path / "unbroken")
+    assert metrics(tmp_path / "killed") == metrics(tmp_path / "unbroken")
+
+
+def train_and_note(recipe: PretrainRecipe, run: Path) -> None:
+    """Train, and write down which rows this process read, of how many."""
+    whole = documents.Documents.__getitem__
+    with run.with_name(f"seen{os.environ['RANK']}").open("w") as seen:
+
+        def noted(self: documents.Documents, number: int) -> Row:
+            seen.write(json.dumps([int(self._order[number]), len(self)]) + "\n")
+            return whole(self, number)
+
+        documents.Documents.__getitem__ = noted  # type: ignore[method-assign]
+        trained(recipe, run)
 
 
 def test_processes_read_every_row_once_together(recipe: PretrainRecipe, tmp_path: Path) -> None:
     """And what they learn is what one learns that accumulates twice."""
     quiet = replace(recipe, lora=Lora(rank=4, alpha=8), epochs=1)
     trained(replace(quiet, accumulate=2), tmp_path / "one")
-    (tmp_path / "recipe.yaml").write_text(written(quiet))
-    (tmp_path / "script.py").write_text(EACH_READS)
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    words = [*torchrun, tmp_path / "script.py", tmp_path / "recipe.yaml", tmp_path / "two"]
-    ran = subprocess.run(words, capture_output=True, text=True)
-    assert ran.returncode == 0, ran.stderr
+    together(train_and_note, quiet, tmp_path / "two")
     rows = len(pretrain.data(quiet, 2).train)
     noted = [[json.loads(line) for line in (tmp_path / f"seen{rank}").open()] for rank in (0, 1)]
     learned = [[place for place, of in each if of == rows] for each in noted]
     assert len(learned[0]) == len(learned[1])
     assert sorted(learned[0] + learned[1]) == list(range(rows))
-    assert same(weights(tmp_path / "one"), weights(tmp_path / "two"), 1e-4)
+    assert same(tmp_path / "one", tmp_path / "two", 1e-4)
 
 
 def test_a_corpus_of_another_tokenizer_is_refused(recipe: PretrainRecipe, tmp_path: Path) -> None:
@@ -262,12 +238,9 @@ def test_a_corpus_of_another_tokenizer_is_refused(recipe: PretrainRecipe, tmp_pa
 
 
 def test_a_text_begins_as_the_tokenizer_begins_one(recipe: PretrainRecipe, tmp_path: Path) -> None:
-    assert pretrain._begin(recipe.base) == ()
-    base = tiny_llama.build(tmp_path / "base")
-    known = Tokenizer.from_file(str(base / "tokenizer.json"))
-    known.post_processor = TemplateProcessing(single="! $A", special_tokens=[("!", 1)])
-    fast = PreTrainedTokenizerFast(tokenizer_object=known, eos_token="</s>", bos_token="!")
-    fast.save_pretrained(base)
+    found = pretrain.data(recipe)
+    assert found.tokens == 2 * found.once
+    base = tiny_llama.build(tmp_path / "base", begun=True)
     begun = replace(recipe, base=str(base), data=CorpusData(str(corpus(tmp_path / "begun", base))))
     found = pretrain.data(begun)
     for rows in (found.train, found.held_out):
@@ -283,10 +256,14 @@ def test_without_held_out_documents_nothing_is_measured(recipe: PretrainRecipe, 
 
 def test_a_plan_says_what_would_be_read(recipe: PretrainRecipe, tmp_path: Path) -> None:
     (tmp_path / "recipe.yaml").write_text(written(recipe))
-    words = ("train", "pretrain", tmp_path / "recipe.yaml", "--out", tmp_path / "run")
-    ran = mozi(*words, "--dry-run")
-    assert "10 documents, 596 tokens; 20 rows, 1192 tokens, 10 steps; held out: 3 rows" in ran.stderr
-    assert "length: 64" in ran.stdout
+
+    def planned(*changes: str) -> Result:
+        words = ["pretrain", str(tmp_path / "recipe.yaml"), "--out", str(tmp_path / "run"), "--dry-run"]
+        return CliRunner().invoke(app, [*words, *changes])
+
+    plan = planned()
+    assert "10 documents, 596 tokens; 20 rows, 1192 tokens, 10 steps; held out: 3 rows" in plan.stderr
+    assert "length: 64" in plan.stdout
     assert not (tmp_path / "run").exists()
-    assert "torch.distributed.run" in mozi(*words, "--gpus", 2, "--dry-run").stderr
-    assert "is no corpus" in refusal(mozi(*words, f"data.corpus={tmp_path}", "--dry-run"))[0]
+    assert "torch.distributed.run" in planned("--gpus", "2").stderr
+    assert "is no corpus" in str(planned(f"data.corpus={tmp_path}").exception)

@@ -16,7 +16,7 @@ pytest.importorskip("plotext")
 
 from mozi_cli import runs as command
 from mozi_engine.errors import DataError
-from mozi_engine.training import history
+from mozi_engine.training.runs import history
 from tests.command import mozi, refusal
 from tests.unit.test_imports import run_to_the_end
 
@@ -76,7 +76,7 @@ def test_a_process_that_lives_is_running_and_one_that_died_has_stopped(tmp_path:
     run = make(tmp_path / "one")
     history.began(run, 50)
     assert (history.read(run).state, history.read(run).total) == ("running", 50)
-    script = "import sys; from pathlib import Path; from mozi_engine.training import history; "
+    script = "import sys; from pathlib import Path; from mozi_engine.training.runs import history; "
     subprocess.run([sys.executable, "-c", f"{script}history.began(Path(sys.argv[1]), 50)", run], check=True)
     assert history.read(run).state == "stopped"
 

@@ -1,12 +1,9 @@
 from __future__ import annotations
 
 import json
-import signal
-import subprocess
-import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import pytest
@@ -19,90 +16,27 @@ pytest.importorskip("omegaconf")
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from safetensors.torch import load_file
 
 from mozi_engine.errors import DataError, ModelError, RecipeError
 from mozi_engine.generation import loading, template
-from mozi_engine.training import causal, conversations, finetune, runs
-from mozi_engine.training.causal import Evaluated, Step
-from mozi_engine.training.conversations import packed
-from mozi_engine.training.memory import Memory
-from mozi_engine.training.recipe import ConversationData, Lora, LossOn, Optim, SftRecipe, Weights
-from mozi_engine.training.rows import IGNORED, Example, batch
+from mozi_engine.training.llm import causal, conversations, finetune
+from mozi_engine.training.llm.causal import Evaluated, Step
+from mozi_engine.training.llm.conversations import packed
+from mozi_engine.training.llm.rows import IGNORED, Example, batch
+from mozi_engine.training.recipe import ConversationData, Lora, LossOn, Optim, SftRecipe
+from mozi_engine.training.runs import resuming
 from tests import tiny_llama
-
-ASKED = ["What data do they use?", "How many words are trained?", "What metric is used?", "我们使用什么图?"]
-ANSWERS = ["The tree bank corpus.", "Not in the paper.", "A score in % of all.", "图模型。"]
+from tests.trainings import ANSWERS, ASKED, after, killed, metrics, same, sft, talks, together, trained, write
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_llama.build(tmp_path_factory.mktemp("tiny"))
-
-
-@pytest.fixture(scope="module")
-def tokenizer(folder: Path) -> Any:
-    return template.tokenizer(folder)
-
-
-def lines(count: int = 16) -> list[dict[str, Any]]:
-    random = Random(1)  # noqa: S311
-    return [
-        {
-            "id": str(number),
-            "messages": [
-                {"role": "system", "content": "Read."},
-                {"role": "user", "content": " ".join(random.sample(ASKED, 1 + number % 3))},
-                {"role": "assistant", "content": random.choice(ANSWERS)},
-            ],
-        }
-        for number in range(count)
-    ]
-
-
-def write(path: Path, records: list[Any]) -> str:
-    path.write_text("".join(json.dumps(record) + "\n" for record in records), "utf-8")
-    return str(path)
+def tokenizer(tiny_base: Path) -> Any:
+    return template.tokenizer(tiny_base)
 
 
 @pytest.fixture
-def recipe(folder: Path, tmp_path: Path) -> SftRecipe:
-    return SftRecipe(
-        base=str(folder),
-        data=ConversationData([write(tmp_path / "sft.jsonl", lines())], []),
-        lora=Lora(rank=4, alpha=8, dropout=0.1),
-        optim=Optim(lr=1e-2, warmup=0.2),
-        weights=Weights.float32,
-        length=256,
-        packed=False,
-        batch=2,
-        accumulate=1,
-        epochs=1,
-        save_every=2,
-        threads=1,
-    )
-
-
-def changed(recipe: SftRecipe, **changes: Any) -> SftRecipe:
-    from dataclasses import replace
-
-    return replace(recipe, **changes)
-
-
-def trained(recipe: SftRecipe, run: Path, **options: Any) -> tuple[causal.Trained, list[Step | Evaluated]]:
-    events: list[Memory | Step | Evaluated] = []
-    ended = finetune.train(recipe, run, events.append, **options)
-    return ended, [event for event in events if not isinstance(event, Memory)]
-
-
-def weights(run: Path) -> dict[str, Any]:
-    return load_file(run / "adapter" / "adapter_model.safetensors")
-
-
-def same(first: dict[str, Any], second: dict[str, Any], tolerance: float = 0.0) -> bool:
-    return first.keys() == second.keys() and all(
-        torch.allclose(first[key], second[key], rtol=0, atol=tolerance) for key in first
-    )
+def recipe(tiny_base: Path, tmp_path: Path) -> SftRecipe:
+    return sft(tiny_base, write(tmp_path / "sft.jsonl", talks()))
 
 
 def example(tokenizer: Any, turns: list[tuple[str, str]], *, all_turns: bool = False) -> Example:
@@ -144,9 +78,9 @@ def test_packing_loses_nothing_and_keeps_to_the_length(sizes: list[int], seed: i
 
 @pytest.mark.parametrize("attention", ["sdpa", "eager"])
 def test_the_loss_of_a_packed_batch_is_that_of_its_parts(
-    folder: Path, tokenizer: Any, attention: str
+    tiny_base: Path, tokenizer: Any, attention: str
 ) -> None:
-    model = loading.model(folder, "float32").eval()
+    model = loading.model(tiny_base, "float32").eval()
     model.set_attn_implementation(attention)
     model.config.use_cache = False
     texts = [[("user", asked), ("assistant", answer)] for asked, answer in zip(ASKED, ANSWERS, strict=True)]
@@ -163,7 +97,7 @@ def test_the_loss_of_a_packed_batch_is_that_of_its_parts(
 def test_training_lowers_the_loss_and_leaves_an_adapter(recipe: SftRecipe, tmp_path: Path) -> None:
     held_out = ConversationData(recipe.data.train, recipe.data.train)
     ended, events = trained(
-        changed(recipe, data=held_out, epochs=2, packed=True, length=128), tmp_path / "run"
+        replace(recipe, data=held_out, epochs=2, packed=True, length=128), tmp_path / "run"
     )
     assert ended.adapter == tmp_path / "run" / "adapter"
     before, after = [event for event in events if isinstance(event, Evaluated)]
@@ -171,7 +105,7 @@ def test_training_lowers_the_loss_and_leaves_an_adapter(recipe: SftRecipe, tmp_p
     steps = [event for event in events if isinstance(event, Step)]
     assert [each.done for each in steps] == list(range(1, ended.total + 1))
     assert all(each.tokens_per_second > 0 and each.bytes > 0 for each in steps)
-    measured = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    measured = metrics(tmp_path / "run")
     assert [each["loss"] for each in measured if "loss" in each] == [each.loss for each in steps]
     modules = json.loads((ended.adapter / "adapter_config.json").read_text())["target_modules"]
     assert {name.rpartition(".")[2] for name in modules} == {
@@ -181,69 +115,33 @@ def test_training_lowers_the_loss_and_leaves_an_adapter(recipe: SftRecipe, tmp_p
 
 
 def test_accumulation_and_activation_checkpointing_change_nothing(recipe: SftRecipe, tmp_path: Path) -> None:
-    quiet = changed(recipe, lora=Lora(rank=4, alpha=8))
-    trained(changed(quiet, batch=4), tmp_path / "one")
-    trained(changed(quiet, batch=1, accumulate=4), tmp_path / "four")
-    trained(changed(quiet, batch=4, checkpointing=True), tmp_path / "twice")
-    assert same(weights(tmp_path / "one"), weights(tmp_path / "four"), 1e-4)
-    assert same(weights(tmp_path / "one"), weights(tmp_path / "twice"), 1e-4)
-
-
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-from mozi_engine.training import causal, finetune, recipe
-def report(event):
-    if isinstance(event, causal.Step) and event.done == 5:
-        os.kill(os.getpid(), signal.SIGKILL)
-made = recipe.load(Path(sys.argv[1]), recipe.SftRecipe)
-finetune.train(made, Path(sys.argv[2]), report)
-"""
+    quiet = replace(recipe, lora=Lora(rank=4, alpha=8))
+    trained(replace(quiet, batch=4), tmp_path / "one")
+    trained(replace(quiet, batch=1, accumulate=4), tmp_path / "four")
+    trained(replace(quiet, batch=4, checkpointing=True), tmp_path / "twice")
+    assert same(tmp_path / "one", tmp_path / "four", 1e-4)
+    assert same(tmp_path / "one", tmp_path / "twice", 1e-4)
 
 
 def test_a_killed_run_that_is_resumed_equals_an_unbroken_one(recipe: SftRecipe, tmp_path: Path) -> None:
-    from mozi_engine.training.recipe import written
-
     trained(recipe, tmp_path / "unbroken")
-    (tmp_path / "recipe.yaml").write_text(written(recipe))
-    script = [sys.executable, "-c", KILLED, tmp_path / "recipe.yaml", tmp_path / "killed"]
-    ran = subprocess.run(script, capture_output=True, text=True)
-    assert ran.returncode == -signal.SIGKILL, ran.stderr
+    killed(recipe, tmp_path / "killed", step=5)
     half = tmp_path / "killed" / "checkpoints" / "checkpoint-5"
     half.mkdir()  # as if it had been killed while it saved
     (half / "optimizer.pt").write_bytes(b"half")
     _, events = trained(recipe, tmp_path / "killed", resume=True)
     assert isinstance(events[0], Step)
     assert events[0].done == 5
-    assert same(weights(tmp_path / "killed"), weights(tmp_path / "unbroken"))
-    first, second = ((tmp_path / name / "metrics.jsonl").read_text() for name in ("killed", "unbroken"))
-    assert first == second
-
-
-TOGETHER = """
-import sys
-from pathlib import Path
-from mozi_engine.training import finetune, recipe
-made = recipe.load(Path(sys.argv[1]), recipe.SftRecipe)
-finetune.train(made, Path(sys.argv[2]), lambda event: None)
-"""
+    assert same(tmp_path / "killed", tmp_path / "unbroken")
+    assert metrics(tmp_path / "killed") == metrics(tmp_path / "unbroken")
 
 
 def test_two_processes_are_one_that_accumulates_twice(recipe: SftRecipe, tmp_path: Path) -> None:
-    from mozi_engine.training.recipe import written
-
-    recipe = changed(recipe, lora=Lora(rank=4, alpha=8), data=ConversationData(*[recipe.data.train] * 2))
-    trained(changed(recipe, accumulate=2), tmp_path / "one")
-    (tmp_path / "recipe.yaml").write_text(written(recipe))
-    (tmp_path / "script.py").write_text(TOGETHER)
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    script = [tmp_path / "script.py", tmp_path / "recipe.yaml", tmp_path / "two"]
-    ran = subprocess.run([*torchrun, *script], capture_output=True, text=True)
-    assert ran.returncode == 0, ran.stderr
-    assert same(weights(tmp_path / "one"), weights(tmp_path / "two"), 1e-4)
-    measured = [
-        [json.loads(line) for line in (tmp_path / name / "metrics.jsonl").open()] for name in ("one", "two")
-    ]
+    recipe = replace(recipe, lora=Lora(rank=4, alpha=8), data=ConversationData(*[recipe.data.train] * 2))
+    trained(replace(recipe, accumulate=2), tmp_path / "one")
+    together(trained, recipe, tmp_path / "two")
+    assert same(tmp_path / "one", tmp_path / "two", 1e-4)
+    measured = metrics(tmp_path / "one"), metrics(tmp_path / "two")
     assert [each["step"] for each in measured[0]] == [each["step"] for each in measured[1]]
     for one, two in zip(*measured, strict=True):
         for name in {"loss", "held_out_loss"} & one.keys():
@@ -251,29 +149,23 @@ def test_two_processes_are_one_that_accumulates_twice(recipe: SftRecipe, tmp_pat
 
 
 def test_a_stopped_run_saves_and_goes_on(recipe: SftRecipe, tmp_path: Path) -> None:
-    asked: list[int] = []
-
-    def stopped() -> bool:
-        asked.append(1)
-        return len(asked) == 3
-
-    ended, _ = trained(recipe, tmp_path / "run", stopped=stopped)
+    ended, _ = trained(recipe, tmp_path / "run", stopped=after(3))
     assert (ended.done, ended.adapter) == (3, None)
     ended, events = trained(recipe, tmp_path / "run", resume=True)
     assert events[0].done == 4  # type: ignore[union-attr]
     assert ended.adapter
     trained(recipe, tmp_path / "unbroken")
-    assert same(weights(tmp_path / "run"), weights(tmp_path / "unbroken"))
+    assert same(tmp_path / "run", tmp_path / "unbroken")
 
 
 def test_an_earlier_adapter_is_trained_on(recipe: SftRecipe, tmp_path: Path) -> None:
     trained(recipe, tmp_path / "first")
-    again = changed(recipe, adapter=str(tmp_path / "first"), optim=Optim(lr=1e-9))
+    again = replace(recipe, adapter=str(tmp_path / "first"), optim=Optim(lr=1e-9))
     trained(again, tmp_path / "second")
-    assert same(weights(tmp_path / "first"), weights(tmp_path / "second"), 1e-6)
+    assert same(tmp_path / "first", tmp_path / "second", 1e-6)
     with pytest.raises(RecipeError, match="rank 4"):
-        trained(changed(again, lora=Lora(rank=8, alpha=8)), tmp_path / "third")
-    other = changed(again, base=str(tiny_llama.build(tmp_path / "other", seed=3)))
+        trained(replace(again, lora=Lora(rank=8, alpha=8)), tmp_path / "third")
+    other = replace(again, base=str(tiny_llama.build(tmp_path / "other", seed=3)))
     with pytest.raises(ModelError, match="another base"):
         trained(other, tmp_path / "fourth")
 
@@ -283,17 +175,17 @@ def test_a_run_of_another_recipe_is_refused(recipe: SftRecipe, tmp_path: Path) -
     with pytest.raises(RecipeError, match="not empty"):
         trained(recipe, tmp_path / "run")
     with pytest.raises(RecipeError, match="another recipe"):
-        trained(changed(recipe, seed=1), tmp_path / "run", resume=True)
+        trained(replace(recipe, seed=1), tmp_path / "run", resume=True)
 
 
 def test_more_cut_conversations_than_allowed_are_refused(recipe: SftRecipe) -> None:
     longest = max(len(each.ids) for each in finetune.data(recipe).examples.items)
-    short = changed(recipe, length=longest - 1)
+    short = replace(recipe, length=longest - 1)
     with pytest.raises(DataError, match=r"of 16 conversations are longer"):
         finetune.data(short)
-    assert finetune.data(changed(short, cut=0.9)).examples.cut > 0
+    assert finetune.data(replace(short, cut=0.9)).examples.cut > 0
     with pytest.raises(DataError, match="lose their whole answer"):
-        finetune.data(changed(recipe, length=5, cut=1.0))
+        finetune.data(replace(recipe, length=5, cut=1.0))
 
 
 @pytest.mark.parametrize(
@@ -310,15 +202,15 @@ def test_more_cut_conversations_than_allowed_are_refused(recipe: SftRecipe) -> N
 )
 def test_a_line_that_is_no_conversation_is_named(recipe: SftRecipe, tmp_path: Path, line: str) -> None:
     path = tmp_path / "bad.jsonl"
-    path.write_text(f"{json.dumps(lines(1)[0])}\n{line}\n")
+    path.write_text(f"{json.dumps(talks(1)[0])}\n{line}\n")
     with pytest.raises(DataError, match=r"bad\.jsonl, line 2"):
-        finetune.data(changed(recipe, data=ConversationData([str(path)])))
+        finetune.data(replace(recipe, data=ConversationData([str(path)])))
 
 
 def test_files_without_conversations_are_refused(recipe: SftRecipe, tmp_path: Path) -> None:
     for names in ([str(tmp_path / "nowhere")], [write(tmp_path / "empty.jsonl", [])]):
         with pytest.raises(DataError):
-            finetune.data(changed(recipe, data=ConversationData(names)))
+            finetune.data(replace(recipe, data=ConversationData(names)))
 
 
 @pytest.mark.parametrize(
@@ -333,7 +225,7 @@ def test_a_template_that_cannot_be_learned_is_refused(
 ) -> None:
     base = tiny_llama.build(tmp_path / "base", template=chat)
     with pytest.raises(DataError, match=told):
-        finetune.data(changed(recipe, base=str(base)))
+        finetune.data(replace(recipe, base=str(base)))
 
 
 @pytest.mark.parametrize("broken", [float("nan"), 0.0])
@@ -349,11 +241,11 @@ def test_a_loss_that_teaches_nothing_stops_the_run(
 def test_metrics_go_back_to_a_step(tmp_path: Path) -> None:
     metrics = tmp_path / "metrics.jsonl"
     metrics.write_text('{"step": 1}\n{"step": 2}\n{"step": 3}\n{"st')
-    runs.rewind(metrics, 2)
+    resuming.rewind(metrics, 2)
     assert metrics.read_text() == '{"step": 1}\n{"step": 2}\n'
-    runs.rewind(tmp_path / "none", 2)
+    resuming.rewind(tmp_path / "none", 2)
 
 
 def test_loss_on_all_learns_the_questions_too(recipe: SftRecipe) -> None:
     answers = finetune.data(recipe).examples.targets
-    assert finetune.data(changed(recipe, loss_on=LossOn.all)).examples.targets > 2 * answers
+    assert finetune.data(replace(recipe, loss_on=LossOn.all)).examples.targets > 2 * answers

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
+import os
 import shutil
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,45 +15,24 @@ pytest.importorskip("peft")
 pytest.importorskip("omegaconf")
 
 from mozi_cli import steps
-from mozi_engine.training import best, history
-from mozi_engine.training.best import Kept
-from mozi_engine.training.causal import Evaluated, Step, Trained
-from mozi_engine.training.recipe import ConversationData, Lora, Optim, SftRecipe, Weights, written
-from tests import tiny_llama
+from mozi_engine.training.llm.causal import Evaluated, Step, Trained
+from mozi_engine.training.recipe import ConversationData, Lora, Optim, SftRecipe, written
+from mozi_engine.training.runs import best, history
+from mozi_engine.training.runs.best import Kept
 from tests.command import mozi
-from tests.unit.test_sft import ANSWERS, lines, same, trained, weights, write
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_llama.build(tmp_path_factory.mktemp("tiny"))
+from tests.trainings import ANSWERS, after, metrics, same, sft, talks, together, trained, write
 
 
 @pytest.fixture
-def recipe(base: Path, tmp_path: Path) -> SftRecipe:
+def recipe(tiny_base: Path, tmp_path: Path) -> SftRecipe:
     """Learns one answer by heart, and after a while thinks worse of another."""
-    conversations = lines(40)
     one, other = (
-        [each for each in conversations if each["messages"][2]["content"] == answer]
+        [talk for talk in talks(40) if talk["messages"][2]["content"] == answer]
         for answer in (ANSWERS[0], ANSWERS[2])
     )
-    return SftRecipe(
-        base=str(base),
-        data=ConversationData(
-            [write(tmp_path / "train.jsonl", one[:4])], [write(tmp_path / "dev.jsonl", other[:3])]
-        ),
-        lora=Lora(rank=8, alpha=32),
-        optim=Optim(lr=3e-2, warmup=0.1),
-        weights=Weights.float32,
-        length=256,
-        packed=False,
-        batch=2,
-        epochs=10,
-        save_every=5,
-        evaluate_every=2,
-        keep=2,
-        threads=1,
-    )
+    data = write(tmp_path / "train.jsonl", one[:4]), write(tmp_path / "dev.jsonl", other[:3])
+    changes = {"lora": Lora(rank=8, alpha=32), "optim": Optim(lr=3e-2, warmup=0.1)}
+    return sft(tiny_base, *data, **changes, epochs=10, save_every=5, evaluate_every=2)
 
 
 def held_out(run: Path) -> dict[int, float]:
@@ -86,19 +63,18 @@ def test_the_last_adapter_is_left_where_the_recipe_says_so(recipe: SftRecipe, tm
     unmeasured = replace(recipe, data=ConversationData(recipe.data.train))
     ended, _ = trained(unmeasured, tmp_path / "unmeasured")
     assert ended.kept == Kept(ended.total, None)
-    assert same(weights(tmp_path / "last"), weights(tmp_path / "unmeasured"))
+    assert same(tmp_path / "last", tmp_path / "unmeasured")
 
 
 def test_a_run_that_goes_on_knows_its_lowest_loss(recipe: SftRecipe, tmp_path: Path) -> None:
     trained(recipe, tmp_path / "unbroken")
     losses = held_out(tmp_path / "unbroken")
     lowest = min(losses, key=losses.__getitem__)
-    asked: list[int] = []
-    trained(recipe, tmp_path / "run", stopped=lambda: asked.append(1) or len(asked) > lowest)
+    trained(recipe, tmp_path / "run", stopped=after(lowest + 1))
     assert history.read(tmp_path / "run").state == "running"  # this process is alive
     ended, _ = trained(recipe, tmp_path / "run", resume=True)
     assert ended.kept == Kept(lowest, losses[lowest])
-    assert same(weights(tmp_path / "run"), weights(tmp_path / "unbroken"))
+    assert same(tmp_path / "run", tmp_path / "unbroken")
 
 
 def test_tensorboard_finds_the_losses_and_the_learning_rate(recipe: SftRecipe, tmp_path: Path) -> None:
@@ -138,27 +114,14 @@ def test_how_a_training_ended_is_said() -> None:
     assert "nothing held out was learned" in steps.ended(Trained(40, 40, adapter, Kept(40, 1.5)), 1.4)
 
 
-ASKED_ONE = """
-import os, sys
-from pathlib import Path
-from mozi_engine.training import finetune, recipe
-asked = []
-def stopped():
-    asked.append(1)
-    return os.environ["RANK"] == "1" and len(asked) == 3
-made = recipe.load(Path(sys.argv[1]), recipe.SftRecipe)
-ended = finetune.train(made, Path(sys.argv[2]), lambda event: None, stopped=stopped)
-assert (ended.done, ended.adapter) == (3, None), ended
-"""
+def train_until_one_is_asked(recipe: SftRecipe, run: Path) -> None:
+    asked = after(3)
+    ended, _ = trained(recipe, run, stopped=lambda: os.environ["RANK"] == "1" and asked())
+    assert (ended.done, ended.adapter) == (3, None), ended
 
 
 def test_processes_stop_together_when_one_is_asked_to(recipe: SftRecipe, tmp_path: Path) -> None:
-    (tmp_path / "recipe.yaml").write_text(written(recipe))
-    (tmp_path / "script.py").write_text(ASKED_ONE)
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    words = [*torchrun, tmp_path / "script.py", tmp_path / "recipe.yaml", tmp_path / "run"]
-    ran = subprocess.run(words, capture_output=True, text=True)
-    assert ran.returncode == 0, ran.stderr
+    together(train_until_one_is_asked, recipe, tmp_path / "run")
     assert history.read(tmp_path / "run").checkpoints == (3,)
 
 
@@ -174,10 +137,8 @@ def test_two_processes_with_zero_2_are_one_that_accumulates_twice(recipe: SftRec
     ran = mozi(*words, timeout=400)
     assert ran.returncode == 0, ran.stderr
     assert ran.stderr.count("written: ") == 1
-    assert same(weights(tmp_path / "one"), weights(tmp_path / "two"), 1e-4)
-    one, two = (
-        [json.loads(line) for line in (tmp_path / name / "metrics.jsonl").open()] for name in ("one", "two")
-    )
+    assert same(tmp_path / "one", tmp_path / "two", 1e-4)
+    one, two = metrics(tmp_path / "one"), metrics(tmp_path / "two")
     assert [{*each} for each in one] == [{*each} for each in two]
     for first, second in zip(one, two, strict=True):
         assert first == pytest.approx(second, rel=1e-3)

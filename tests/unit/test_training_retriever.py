@@ -11,7 +11,7 @@ from mozi_engine.datasets import qasper
 from mozi_engine.datasets.qasper import QasperPaper, Question, Reference
 from mozi_engine.errors import DataError, ModelError, RecipeError
 from mozi_engine.retrieval.dense import Encoder
-from mozi_engine.training.pairs import pairs
+from mozi_engine.training.retrieval.pairs import pairs
 from mozi_engine.types import Passage
 
 WORDS = (
@@ -173,8 +173,9 @@ def recipe(tiny: Path, tmp_path: Path, papers: list[QasperPaper]):  # type: igno
 
 
 def test_training_measures_saves_exports_and_resumes(recipe, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    from mozi_engine.training import history, retriever
-    from mozi_engine.training.retriever import Evaluated, Step
+    from mozi_engine.training.retrieval import retriever
+    from mozi_engine.training.retrieval.retriever import Evaluated, Step
+    from mozi_engine.training.runs import history
 
     assert not any("metric" in pair.question for pair in retriever.data(recipe).train)
     heard: list[Step | Evaluated] = []
@@ -208,7 +209,7 @@ def test_training_measures_saves_exports_and_resumes(recipe, tmp_path: Path) -> 
 def test_the_export_gives_the_vectors_of_torch(tiny: Path, tmp_path: Path) -> None:
     from sentence_transformers import SentenceTransformer
 
-    from mozi_engine.training.export import export
+    from mozi_engine.training.retrieval.export import export
 
     export(tiny, tmp_path)
     texts = ["what corpus is the model trained on", "how many nodes", "graph"]
@@ -219,7 +220,7 @@ def test_the_export_gives_the_vectors_of_torch(tiny: Path, tmp_path: Path) -> No
 
 def test_what_is_no_encoder_is_not_exported(tmp_path: Path) -> None:
     pytest.importorskip("onnx")
-    from mozi_engine.training.export import export
+    from mozi_engine.training.retrieval.export import export
 
     with pytest.raises(ModelError):
         export(tmp_path, tmp_path / "out")
@@ -227,7 +228,7 @@ def test_what_is_no_encoder_is_not_exported(tmp_path: Path) -> None:
 
 
 def test_an_unknown_base_and_data_without_questions_are_refused(recipe, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    from mozi_engine.training import retriever
+    from mozi_engine.training.retrieval import retriever
 
     with pytest.raises(RecipeError, match="cannot be loaded"):
         retriever.train(replace(recipe, base=str(tmp_path / "no")), tmp_path / "run", lambda event: None)

@@ -6,7 +6,7 @@ import pytest
 pytest.importorskip("sklearn")
 
 from mozi_engine.retrieval import scoring
-from mozi_engine.training.weights import FOLDS, Asked, cross_validated, fit
+from mozi_engine.training.retrieval.weights import FOLDS, Asked, cross_validated, fit
 from tests.conftest import passage
 
 USE = range(len(scoring.NAMES))

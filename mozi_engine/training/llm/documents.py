@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from mozi_engine.datasets.shards import Shard
 from mozi_engine.errors import DataError
-from mozi_engine.training.rows import IGNORED, Example, Row
+from mozi_engine.training.llm.rows import IGNORED, Example, Row
 
 Integers = NDArray[np.int64]
 

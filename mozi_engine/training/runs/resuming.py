@@ -1,4 +1,4 @@
-"""The folder of a training run: its recipe, its checkpoints, its metrics."""
+"""The folder of a training run: taken for a recipe, gone on from, asked to stop."""
 
 from __future__ import annotations
 

@@ -29,10 +29,10 @@ from mozi_engine.evaluation.bootstrap import Score
 from mozi_engine.evaluation.retrieval import found as found_by
 from mozi_engine.evaluation.retrieval import table
 from mozi_engine.retrieval.dense import Dense, Encoder, Vectors, searched
-from mozi_engine.training import curves, history, runs
-from mozi_engine.training.export import Agreement, agreement, export
-from mozi_engine.training.pairs import Pair, pairs
 from mozi_engine.training.recipe import RetrieverRecipe
+from mozi_engine.training.retrieval.export import Agreement, agreement, export
+from mozi_engine.training.retrieval.pairs import Pair, pairs
+from mozi_engine.training.runs import curves, history, resuming
 from mozi_engine.types import Passage, Retriever
 
 _BEST = "recall_at_5"  # what decides which epoch's weights are kept
@@ -85,10 +85,10 @@ def train(recipe: RetrieverRecipe, run: Path, report: Report, *, resume: bool = 
     `run` keeps the recipe, the checkpoints and `metrics.jsonl`. A run that was stopped goes on from its last
     checkpoint with `resume`: weights, optimizer, schedule, data order. Raises DataError, RecipeError.
     """
-    runs.claim(run, recipe, resume=resume)
-    checkpoint, step = runs.last_checkpoint(run) if resume else (None, 0)
+    resuming.claim(run, recipe, resume=resume)
+    checkpoint, step = resuming.last_checkpoint(run) if resume else (None, 0)
     if checkpoint:
-        runs.rewind(run / "metrics.jsonl", step)
+        resuming.rewind(run / "metrics.jsonl", step)
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
     torch.manual_seed(recipe.seed)

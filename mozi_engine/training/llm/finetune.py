@@ -12,11 +12,11 @@ import numpy as np
 
 from mozi_engine.errors import DataError
 from mozi_engine.generation import template
-from mozi_engine.training import causal, conversations
-from mozi_engine.training.causal import Report, Trained
-from mozi_engine.training.conversations import Examples
+from mozi_engine.training.llm import causal, conversations
+from mozi_engine.training.llm.causal import Report, Trained
+from mozi_engine.training.llm.conversations import Examples
+from mozi_engine.training.llm.rows import tokens
 from mozi_engine.training.recipe import LossOn, SftRecipe
-from mozi_engine.training.rows import tokens
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 from mozi_engine.errors import DataError
 from mozi_engine.generation import template
-from mozi_engine.training.rows import IGNORED, Example, Row
+from mozi_engine.training.llm.rows import IGNORED, Example, Row
 from mozi_engine.types import Role, Turn
 
 _ROLES: dict[str, Role] = {"system": "system", "user": "user", "assistant": "assistant"}

@@ -13,10 +13,10 @@ from mozi_engine.datasets import shards, tokenizing
 from mozi_engine.datasets.shards import Corpus
 from mozi_engine.errors import DataError
 from mozi_engine.generation import template
-from mozi_engine.training import causal, documents
-from mozi_engine.training.causal import Report, Trained
+from mozi_engine.training.llm import causal, documents
+from mozi_engine.training.llm.causal import Report, Trained
+from mozi_engine.training.llm.rows import Rows
 from mozi_engine.training.recipe import PretrainRecipe
-from mozi_engine.training.rows import Rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ def data(recipe: PretrainRecipe, processes: int = 1) -> Data:
     """
     corpus = shards.corpus(Path(recipe.data.corpus))
     _check(corpus, recipe.base)
-    begin = _begin(recipe.base)
+    begin = template.begin(template.tokenizer(recipe.base))
     train, step = corpus.split("train"), recipe.batch * recipe.accumulate * processes
     rows = documents.epochs(train, begin, recipe.length, step, recipe.epochs, recipe.steps, recipe.seed)
     held_out: Rows = ()
@@ -44,13 +44,6 @@ def data(recipe: PretrainRecipe, processes: int = 1) -> Data:
         held_out = documents.sample(found, begin, recipe.length, recipe.data.measured, recipe.seed)
     once = sum(len(shard.tokens) for shard in train)
     return Data(rows, held_out, rows.sizes, sum(map(len, train)), once)
-
-
-def _begin(base: str) -> tuple[int, ...]:
-    """The token that the base's tokenizer puts before a text, if it does; without it, Gemma is at a loss."""
-    tokenizer = template.tokenizer(base)
-    first: int = tokenizer("a").input_ids[0]
-    return (first,) if first == tokenizer.bos_token_id else ()
 
 
 def _check(corpus: Corpus, base: str) -> None:

@@ -20,8 +20,8 @@ from mozi_engine.generation import loading, template
 from mozi_engine.generation.llamacpp import LlamaCpp
 from mozi_engine.models import gguf
 from mozi_engine.models.gguf import Shape
-from mozi_engine.training import agreement
-from mozi_engine.training.agreement import Agreement, Said
+from mozi_engine.training.adapters import agreement
+from mozi_engine.training.adapters.agreement import Agreement, Said
 
 # Whose queries and keys llama.cpp keeps in the order of LLaMA's own code, pairs of a rotation side by side;
 # transformers keeps a rotation's halves apart.

@@ -23,11 +23,15 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArgu
 
 from mozi_engine.errors import RecipeError
 from mozi_engine.generation import loading
-from mozi_engine.training import best, curves, history, memory, rows, runs, zero
-from mozi_engine.training.best import Kept
-from mozi_engine.training.memory import Compared, Memory
+from mozi_engine.training.distributed import zero
+from mozi_engine.training.llm import rows
+from mozi_engine.training.llm.rows import Rows
+from mozi_engine.training.memory import estimate, gauge
+from mozi_engine.training.memory.estimate import Memory
+from mozi_engine.training.memory.gauge import Compared, Gauge
 from mozi_engine.training.recipe import CausalRecipe, Weights
-from mozi_engine.training.rows import Rows
+from mozi_engine.training.runs import best, curves, history, resuming
+from mozi_engine.training.runs.best import Kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,13 +114,13 @@ def train(
         torch.set_num_threads(recipe.threads)
     found = read(arguments.world_size)
     torch.manual_seed(recipe.seed)
-    gauge = memory.Gauge()
+    used = Gauge()
     watch = _Watch(found.sizes, arguments, run, report, stopped)
     trainer = _trainer(_model(recipe), arguments, found, run, watch, step)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    compared = Compared(needed, gauge.measured())
+    compared = Compared(needed, used.measured())
     if arguments.process_index == 0:
-        memory.write(compared, run)
+        gauge.write(compared, run)
     done, total = trainer.state.global_step, trainer.state.max_steps
     if done < total:
         return Trained(done, total, None, memory=compared)
@@ -147,9 +151,9 @@ def _trainer(
 def _needed(recipe: CausalRecipe, arguments: TrainingArguments, report: Report) -> Memory:
     """The memory that it needs. The first process refuses what does not fit, and tells the rest."""
     if arguments.process_index:
-        return memory.predict(recipe, arguments.world_size)
+        return estimate.predict(recipe, arguments.world_size)
     beside = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-    needed = memory.check(recipe, arguments.world_size, beside)
+    needed = estimate.check(recipe, arguments.world_size, beside)
     report(needed)
     return needed
 
@@ -160,10 +164,10 @@ def _begin(recipe: CausalRecipe, run: Path, *, resume: bool, first: bool) -> tup
     Of several processes only the `first` changes anything, before the others look.
     """
     if first:
-        runs.claim(run, recipe, resume=resume)
-    checkpoint, step = runs.last_checkpoint(run) if resume else (None, 0)
+        resuming.claim(run, recipe, resume=resume)
+    checkpoint, step = resuming.last_checkpoint(run) if resume else (None, 0)
     if first:
-        runs.rewind(run / "metrics.jsonl", step)
+        resuming.rewind(run / "metrics.jsonl", step)
     return checkpoint, step
 
 

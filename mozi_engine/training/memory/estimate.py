@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import resource
-import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from itertools import accumulate
-from pathlib import Path
 from typing import Any
 
 import psutil
@@ -18,7 +14,7 @@ import torch
 from mozi_engine.errors import RecipeError
 from mozi_engine.files import size
 from mozi_engine.training import recipe as recipes
-from mozi_engine.training.footprint import Footprint, Parameters, Peak
+from mozi_engine.training.memory.footprint import Footprint, Parameters, Peak
 from mozi_engine.training.recipe import CausalRecipe, Lora, Offload, Weights, Zero
 
 _FLOAT32 = 4
@@ -48,14 +44,6 @@ class Memory:
         """All of it but what is offloaded."""
         parts: dict[str, int] = asdict(self)
         return sum(parts.values()) - self.offloaded
-
-
-@dataclass(frozen=True, slots=True)
-class Compared:
-    """A prediction and what was measured; None where the process had once taken more before it trained."""
-
-    predicted: Memory
-    measured: int | None
 
 
 def predict(recipe: CausalRecipe, processes: int = 1) -> Memory:
@@ -180,32 +168,3 @@ def told(needed: Memory) -> str:
     listed = sorted(parts, key=lambda name: -parts[name])
     said = f"about {size(needed.total)}: " + ", ".join(f"{name} {size(parts[name])}" for name in listed)
     return said + (f"; and {size(needed.offloaded)} of the processor's" if needed.offloaded else "")
-
-
-class Gauge:
-    """Measures from now on what this process takes more than it had."""
-
-    def __init__(self) -> None:
-        if torch.cuda.is_available():
-            torch.cuda.reset_peak_memory_stats()
-        self._had = 0 if torch.cuda.is_available() else int(psutil.Process().memory_info().rss)
-        self._most = _peak()
-
-    def measured(self) -> int | None:
-        """Bytes at the peak; None where there was a higher one before."""
-        most = _peak()
-        return most - self._had if most > self._most or torch.cuda.is_available() else None
-
-
-def _peak() -> int:
-    if torch.cuda.is_available():
-        return int(torch.cuda.max_memory_allocated())
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most if sys.platform == "darwin" else most * 1024
-
-
-def write(compared: Compared, run: Path) -> None:
-    """Keep the parts, their sum and what was measured, in bytes, in `run/memory.json`."""
-    predicted = {**asdict(compared.predicted), "total": compared.predicted.total}
-    kept = {"predicted": predicted, "measured": compared.measured}
-    (run / "memory.json").write_text(json.dumps(kept, indent=2) + "\n", "utf-8")

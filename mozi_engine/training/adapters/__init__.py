@@ -1,0 +1,1 @@
+"""A training's adapter for other programs."""

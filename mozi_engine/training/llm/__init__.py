@@ -1,0 +1,1 @@
+"""Causal language models: LoRA on transformers' Trainer, from conversations or from documents."""

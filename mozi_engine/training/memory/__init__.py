@@ -1,0 +1,1 @@
+"""How much memory a training takes: foretold, and measured."""
