@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -91,10 +92,11 @@ def _run(
     def ready() -> None:
         console.note(wording.served(server.address(at), keyed=bool(key), papers=len(papers)))
 
-    try:
-        server.serve(service, at, key, host, ready)
-    except KeyboardInterrupt:  # uvicorn hands it on, when all is closed
-        console.note("stopped")
+    def leaving() -> None:
+        console.note("stopping: the model ends its batch first; Ctrl-C does not wait for that")
+
+    with suppress(KeyboardInterrupt):  # handed on when all is closed
+        server.serve(service, at, key, host, ready=ready, leaving=leaving)
 
 
 def _service(
@@ -122,4 +124,7 @@ def _service(
     if model is None:
         opening.fetch_model(settings)
         model = engines.load(settings)
-    return Service(Voices(model, encoder, settings, decoding), Papers(named), settings, encoder)
+    voices = Voices(model, encoder, settings, decoding)
+    if named:
+        voices.take_up(named[0])
+    return Service(voices, Papers(named), settings, encoder)

@@ -30,14 +30,12 @@ from mozi_engine.types import Generator as Model
 
 @dataclass
 class Endless:
-    """A generator that says a word again and again, and knows when it was asked and when it was closed."""
+    """A generator that says a word again and again, and knows when it was closed."""
 
     name: str = "endless"
-    asked: threading.Event = field(default_factory=threading.Event)
     closed: threading.Event = field(default_factory=threading.Event)
 
     def stream(self, messages: Sequence[Turn], settings: GenerationSettings) -> Generator[str, None, None]:
-        self.asked.set()
         try:
             for word in itertools.repeat("endless "):
                 yield word
@@ -53,12 +51,12 @@ def opened(path: Path, settings: Settings, encoder: Encoder, reference: str = ""
     return Opened(PaperRef(last.paper.id, last.paper.title, reference, last.paper.pages), last, 1.0)
 
 
-def service_of(model: Model, *paths: Path, settings: Settings | None = None, most: int = 16) -> Service:
+def service_of(model: Model, *paths: Path, settings: Settings | None = None) -> Service:
     """What `mozi serve PATH…` serves."""
     settings, encoder = settings or Settings(), Encoder()
     named = [opened(path, settings, encoder, path.name) for path in paths]
     voices = Voices(model, encoder, settings, GenerationSettings())
-    return Service(voices, Papers(named, most), settings, encoder)
+    return Service(voices, Papers(named), settings, encoder)
 
 
 @contextmanager

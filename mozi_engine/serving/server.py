@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import sys
 from collections.abc import Callable
@@ -14,7 +15,7 @@ import uvicorn
 from mozi_engine.errors import SettingsError
 from mozi_engine.serving.app import Service, application
 
-_GRACE = 10  # seconds: a batch of the prompt under way is read to its end
+_GRACE = 60  # seconds for the step under way: a batch of a prompt, a server's next word, an upload
 
 
 def bound(host: str, port: int, key: str) -> socket.socket:
@@ -44,9 +45,19 @@ def address(at: socket.socket) -> str:
 
 
 def serve(
-    service: Service, at: socket.socket, key: str, host: str, ready: Callable[[], object] = lambda: None
+    service: Service,
+    at: socket.socket,
+    key: str,
+    host: str,
+    *,
+    ready: Callable[[], object],
+    leaving: Callable[[], object],
 ) -> None:
-    """Serve until Ctrl-C or SIGTERM, which stop what is under way; `ready` is called once it listens."""
+    """Serve until Ctrl-C or SIGTERM, which stop what is under way.
+
+    `ready` is called once it listens, `leaving` before what was read is kept; a second Ctrl-C does not wait
+    for that. Raises KeyboardInterrupt when Ctrl-C has ended it.
+    """
     app = application(service, key, host)
     config = uvicorn.Config(
         app,
@@ -56,19 +67,28 @@ def serve(
         server_header=False,
         timeout_graceful_shutdown=_GRACE,
     )
-    _Server(config, service.stopping, ready).run(sockets=[at])
+
+    def stop() -> None:
+        service.stopping.set()
+        leaving()
+
+    _Server(config, ready, stop).run(sockets=[at])
 
 
 class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, stopping: asyncio.Event, ready: Callable[[], object]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, ready: Callable[[], object], stop: Callable[[], object]
+    ) -> None:
         super().__init__(config)
-        self._stopping, self._ready = stopping, ready
+        self._ready, self._stop = ready, stop
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._ready()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if self.should_exit:
+            os._exit(130)  # an interpreter that is taken down around a working engine may crash
         # Else uvicorn waits for answers to end by themselves. Signals come while the loop runs.
-        asyncio.get_running_loop().call_soon_threadsafe(self._stopping.set)
+        asyncio.get_running_loop().call_soon_threadsafe(self._stop)
         super().handle_exit(sig, frame)

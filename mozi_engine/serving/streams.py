@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
-from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -72,7 +72,12 @@ async def follow(events: Generator[Event, None, None], tell: Callable[[Event], A
             await tell(event)
     finally:
         with anyio.CancelScope(shield=True):
-            await to_thread.run_sync(events.close)
+            await to_thread.run_sync(_close, events)
+
+
+def _close(events: Generator[Event, None, None]) -> None:
+    with suppress(ValueError):  # a step that a server in its last grace no longer waited for
+        events.close()
 
 
 class Told(Response, Generic[Event]):

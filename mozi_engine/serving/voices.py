@@ -53,6 +53,32 @@ class Voices:
         self._settings, self._decoding = settings, decoding
         self._about: tuple[Opened, Dialogue] | None = None
 
+    def take_up(self, opened: Opened) -> Dialogue:
+        """The paper's dialogue, begun where the last question was about another; seconds, the first time."""
+        if self._about and self._about[0] is opened:
+            return self._about[1]
+        self.close()
+        self._about = None
+        indexed, gigabytes = opened.indexed, self._settings.states_gigabytes
+        dialogue = Dialogue(
+            Answerer(
+                indexed.paper,
+                indexed.retriever,
+                self.model,
+                self._encoder.encode,
+                self._settings.passages,
+                self._decoding,
+                opening=indexed.opening,
+            )
+        )
+        reading = taken_up(indexed.paper, self.model, gigabytes)
+        if not (reading and reading.complete):
+            brief(indexed, self.model, gigabytes)
+        if reading:
+            dialogue.read_on(reading)
+        self._about = (opened, dialogue)
+        return dialogue
+
     def answer(
         self, opened: Opened, question: str, history: Sequence[Turn]
     ) -> EventStream[answering.Event, None, None]:
@@ -60,7 +86,7 @@ class Voices:
 
         Raises QuestionError, ModelError, ServerError.
         """
-        yield from self._dialogue(opened).ask(question, history)
+        yield from self.take_up(opened).ask(question, history)
 
     def hear(self, message: Message) -> Heard:
         """The message as the companion hears it: some milliseconds, without the model."""
@@ -103,29 +129,3 @@ class Voices:
 
     def _aside(self) -> AbstractContextManager[None]:
         return self._about[1].aside() if self._about else nullcontext()
-
-    def _dialogue(self, opened: Opened) -> Dialogue:
-        """The paper's dialogue: taken up where the last question was about another."""
-        if self._about and self._about[0] is opened:
-            return self._about[1]
-        self.close()
-        self._about = None
-        indexed, gigabytes = opened.indexed, self._settings.states_gigabytes
-        dialogue = Dialogue(
-            Answerer(
-                indexed.paper,
-                indexed.retriever,
-                self.model,
-                self._encoder.encode,
-                self._settings.passages,
-                self._decoding,
-                opening=indexed.opening,
-            )
-        )
-        reading = taken_up(indexed.paper, self.model, gigabytes)
-        if not (reading and reading.complete):
-            brief(indexed, self.model, gigabytes)
-        if reading:
-            dialogue.read_on(reading)
-        self._about = (opened, dialogue)
-        return dialogue

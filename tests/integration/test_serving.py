@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pymupdf
 import pytest
 
 from mozi_engine.generation.remote import Remote
@@ -155,25 +156,7 @@ def test_reading_a_paper_is_told_as_it_happens(client: httpx.Client) -> None:
     assert happened[-1][1]["pages"] == 1
 
 
-def test_the_paper_not_used_the_longest_is_closed(example_read: Path) -> None:
-    model = Scripted([AUTHORS] * 4)
-    with serving(service_of(model, example_read, most=2)) as client:
-        first, second, third = (
-            client.post("/papers", content=pdf(text)).json()["sha256"] if text != "third" else text
-            for text in ("first paper", "second paper", "third")
-        )
-        ask(client, paper=first)
-        third = client.post("/papers", content=pdf("third paper")).json()["sha256"]
-        still = [paper["sha256"] for paper in client.get("/papers").json()["papers"]]
-        assert still[1:] == [first, third]
-        closed = client.post("/ask", json={"question": HOW_MANY, "paper": second})
-        assert closed.status_code == 404
-        ask(client, paper=example_read.name)
-
-
 def test_a_pdf_with_a_password_says_in_which_header_to_send_it(client: httpx.Client) -> None:
-    import pymupdf
-
     document = pymupdf.open()
     document.new_page().insert_text((72, 100), AUTHORS)
     locked = document.tobytes(encryption=pymupdf.PDF_ENCRYPT_AES_256, user_pw="sesame", owner_pw="owner")
