@@ -22,7 +22,7 @@ from mozi_engine.retrieval.dense import Encoder
 from mozi_engine.serving import events, original, papers, refusals, requests
 from mozi_engine.serving.guard import Guard
 from mozi_engine.serving.papers import Papers
-from mozi_engine.serving.streams import Line, Told
+from mozi_engine.serving.streams import EventResponse, Line
 from mozi_engine.serving.voices import Voices
 from mozi_engine.sessions import records
 from mozi_engine.settings import Settings
@@ -74,7 +74,7 @@ def application(service: Service, key: str = "", host: str = "") -> Starlette:
         routes=_Paths(service).routes(),
         middleware=[Middleware(Guard, key=key, host=host)],
         exception_handlers={
-            MoziError: refusals.told,
+            MoziError: refusals.refused,
             HTTPException: refusals.unrouted,
             ClientDisconnect: refusals.left,
             Exception: refusals.unforeseen,
@@ -93,7 +93,7 @@ class _Paths:
         self._settings, self._encoder = service.settings, service.encoder
         self._stopping = service.stopping
         self._asking = Line(1 if service.settings.engine != "remote" else _AT_ONCE_ELSEWHERE, _WAITING)
-        self._opening = Line(1, _WAITING)
+        self._receiving, self._opening = Line(2, _WAITING), Line(1, _WAITING)
 
     def routes(self) -> list[Route]:
         """Every path with its method."""
@@ -125,9 +125,12 @@ class _Paths:
         """List the open papers, or open the one that is sent."""
         if request.method != "POST":
             return JSONResponse({"papers": [records.paper_record(o.ref) for o in self._papers.all()]})
-        upload = await papers.received(request, self._settings.download_megabytes)
+        async with self._receiving.place():
+            upload = await papers.received(request, self._settings.download_megabytes)
         opening = papers.opening(upload, self._papers, self._settings, self._encoder)
-        return Told(opening, events.of_opening, self._stopping, self._opening, status=201, held=upload.folder)
+        return EventResponse(
+            opening, events.of_opening, self._stopping, self._opening, status=201, held=upload.folder
+        )
 
     async def ask(self, request: Request) -> Response:
         """Answer a question about a paper."""
@@ -135,7 +138,7 @@ class _Paths:
         opened = self._papers.find(asked.paper)
         answer = self._voices.answer(opened, asked.text, asked.history)
         say = partial(events.of_answer, asked.text, self._voices.model.name, opened.read_ms)
-        return Told(answer, say, self._stopping, self._asking)
+        return EventResponse(answer, say, self._stopping, self._asking)
 
     async def evidence(self, request: Request) -> Response:
         """Search a paper."""
@@ -152,7 +155,7 @@ class _Paths:
         first = "" if message.history else introduction(heard.message.locale)
         say = partial(events.of_reply, message.text, self._voices.model.name, first)
         reply = self._voices.reply(heard, retriever=retriever)
-        return Told(reply, say, self._stopping, None if heard.fixed else self._asking)
+        return EventResponse(reply, say, self._stopping, None if heard.fixed else self._asking)
 
     async def paper_ground_dialog(self, request: Request) -> Response:
         """The original's questions about evidence."""
@@ -160,7 +163,7 @@ class _Paths:
         if given.decoding is None:
             return _json(original.record("", 0.0, succeeded=False))
         answer = self._voices.ground(given.question, given.evidences, given.decoding)
-        return Told(answer, events.of_ground, self._stopping, self._asking)
+        return EventResponse(answer, events.of_ground, self._stopping, self._asking)
 
     async def emotional_dialog(self, request: Request) -> Response:
         """The original's companion, with mozi's screen before it."""
@@ -169,7 +172,7 @@ class _Paths:
             return _json(original.record("", 0.0, succeeded=False))
         heard = await to_thread.run_sync(self._voices.hear, given.message)
         reply = self._voices.reply(heard, given.decoding)
-        return Told(reply, events.of_emotion, self._stopping, None if heard.fixed else self._asking)
+        return EventResponse(reply, events.of_emotion, self._stopping, None if heard.fixed else self._asking)
 
 
 def _json(record: str) -> Response:

@@ -35,9 +35,9 @@ def of_reply(message: str, model: str, introduction: str, event: companion.Event
     return _of_generation(event)
 
 
-def of_ground(event: Prefill | answering.Token | voices.Grounded) -> Sent:
+def of_ground(event: Prefill | answering.Token | voices.Generated) -> Sent:
     """The original's questions'."""
-    if isinstance(event, voices.Grounded):
+    if isinstance(event, voices.Generated):
         return Sent(LAST, original.record(event.text, event.seconds))
     return _of_generation(event)
 

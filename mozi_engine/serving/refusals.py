@@ -44,7 +44,7 @@ def response(error: MoziError) -> Response:
     return Response(body(error), status, media_type="application/json")
 
 
-def told(_: Request, error: Exception) -> Response:
+def refused(_: Request, error: Exception) -> Response:
     """The handler of MoziError."""
     assert isinstance(error, MoziError)  # noqa: S101  for the type checker: it is registered for no other
     return response(error)

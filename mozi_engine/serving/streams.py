@@ -80,7 +80,7 @@ def _close(events: Generator[Event, None, None]) -> None:
         events.close()
 
 
-class Told(Response, Generic[Event]):
+class EventResponse(Response, Generic[Event]):
     """The response that a generator's events make, while they happen."""
 
     def __init__(

@@ -33,8 +33,8 @@ from mozi_engine.types import (
 
 
 @dataclass(frozen=True, slots=True)
-class Grounded:
-    """What was generated from evidence that the client gave. The last event."""
+class Generated:
+    """What the model said to evidence that the client gave. The last event."""
 
     text: str
     seconds: float
@@ -106,7 +106,7 @@ class Voices:
 
     def ground(
         self, question: str, evidences: Sequence[str], decoding: GenerationSettings
-    ) -> EventStream[Prefill | Token | Grounded, None, None]:
+    ) -> EventStream[Prefill | Token | Generated, None, None]:
         """Answer from evidence that the client has found itself. Raises ModelError, ServerError."""
         started = time.perf_counter()
         passages = [Passage(index, "", text, "text", ()) for index, text in enumerate(evidences)]
@@ -120,7 +120,7 @@ class Voices:
                     yield Token(piece)
                 elif isinstance(piece, Prefill):
                     yield piece
-        yield Grounded(text.strip(), milliseconds_since(started) / 1000)
+        yield Generated(text.strip(), milliseconds_since(started) / 1000)
 
     def close(self) -> None:
         """Stop reading, and remember on the disk what was read."""
