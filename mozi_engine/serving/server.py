@@ -71,6 +71,8 @@ def serve(
     def stop() -> None:
         service.stopping.set()
         leaving()
+        # Now, not when all have left: the model would begin another batch of the paper in between.
+        asyncio.get_running_loop().run_in_executor(None, service.voices.close)
 
     _Server(config, ready, stop).run(sockets=[at])
 
