@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from mozi_cli import doctor
+from mozi_cli import doctor, serve
 from mozi_cli.rooms import Rooms
 from mozi_engine.errors import MoziError, SettingsError
 
@@ -192,6 +192,7 @@ def evidence(
     command.show_evidence(paper, question, passages or 5, password=password, as_json=json)
 
 
+app.command(epilog=serve.EXAMPLES)(serve.serve)
 app.command(epilog="Example: mozi doctor --network")(doctor.doctor)
 
 

@@ -96,6 +96,20 @@ def leaves(host: str) -> str:
     return f"The model runs on {host}: what you write here leaves this machine, and is no longer private."
 
 
+def served(address: str, *, keyed: bool, papers: int) -> str:
+    """Where a server listens, and what to try."""
+    header = " -H 'Authorization: Bearer KEY'" if keyed else ""
+    first = '/ask -d \'{"question": "What data do they use?"}\'' if papers == 1 else "/papers"
+    lines = [
+        f"listening on {address}; Ctrl-C ends it",
+        f"  curl {address}/{header}",
+        f"  curl {address}{first}{header}",
+    ]
+    if keyed:
+        lines.append("Who has the key is let in. What is sent is not encrypted: put TLS in front of it.")
+    return "\n".join(lines)
+
+
 def read_so_far(background: BackgroundReading, pages: int) -> str:
     """How far the model is, while answers still come from passages."""
     if background.failure:

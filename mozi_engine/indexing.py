@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,8 +35,11 @@ class Indexed:
 
 def index(
     path: Path, settings: Settings, encoder: Encoder, password: str | None = None
-) -> Iterator[Progress | Indexed]:
-    """Read, split, index and embed; each Indexed replaces the one before. Raises PaperError."""
+) -> Generator[Progress | Indexed, None, None]:
+    """Read, split, index and embed; each Indexed replaces the one before. Raises PaperError.
+
+    Closing the iterator stops the reading.
+    """
     events = read(path, password=password, seconds=settings.pdf_seconds, gigabytes=settings.pdf_gigabytes)
     for event in events:
         match event:

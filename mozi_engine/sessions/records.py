@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mozi_engine.sessions.conversations import Conversation, Exchange, PaperRef, Session, Summary
 from mozi_engine.types import Answer, Citation, Evidence
+
+if TYPE_CHECKING:
+    from mozi_engine.support.companion import Reply
 
 
 def answer_record(question: str, answer: Answer, model: str, read_ms: float) -> str:
@@ -20,6 +23,26 @@ def answer_record(question: str, answer: Answer, model: str, read_ms: float) -> 
 def evidence_record(question: str, evidence: Sequence[Evidence]) -> str:
     """One question's passages, best first, on one line."""
     return _line({"question": question, "evidence": [_evidence(item) for item in evidence]})
+
+
+def reply_record(message: str, reply: Reply, model: str, introduction: str) -> str:
+    """One reply of the companion's, on one line. `introduction` is said before the first."""
+    record = {
+        "introduction": introduction,
+        "message": message,
+        "reply": reply.text,
+        "strategy": reply.strategy,
+        "reason": reply.reason,
+        "risk": asdict(reply.risk) if reply.risk else None,
+        "evidence": [_evidence(item) for item in reply.evidence],
+        "model": model,
+    }
+    return _line(record | {"timings": asdict(reply.timings)})
+
+
+def paper_record(paper: PaperRef) -> dict[str, Any]:
+    """A paper, as part of other records."""
+    return {"sha256": paper.id, "title": paper.title, "reference": paper.reference, "pages": paper.pages}
 
 
 def conversation_record(conversation: Conversation) -> str:
@@ -42,15 +65,11 @@ def _session(session: Session) -> dict[str, Any]:
     return {
         "id": session.id,
         "mode": session.mode,
-        "paper": _paper(session.paper) if session.paper else None,
+        "paper": paper_record(session.paper) if session.paper else None,
         "model": session.model,
         "created": session.created.isoformat(),
         "updated": session.updated.isoformat(),
     }
-
-
-def _paper(paper: PaperRef) -> dict[str, Any]:
-    return {"sha256": paper.id, "title": paper.title, "reference": paper.reference, "pages": paper.pages}
 
 
 def _exchange(exchange: Exchange) -> dict[str, Any]:

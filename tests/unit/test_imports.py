@@ -12,7 +12,9 @@ import pytest
 from tests.command import MOZI
 from tests.openai_server import OpenAIServer
 
-HEAVY = {"numpy", "onnxruntime", "pymupdf", "xllamacpp", "textual", "httpx", "tokenizers", "rich"}
+HEAVY = {
+    "numpy", "onnxruntime", "pymupdf", "xllamacpp", "textual", "httpx", "tokenizers", "rich", "starlette", "uvicorn",
+}  # fmt: skip
 
 
 def imported(script: str, *arguments: object) -> set[str]:
@@ -31,14 +33,15 @@ def run_to_the_end(*arguments: object) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "module", ["mozi_cli.main", "mozi_cli.models", "mozi_cli.doctor", "mozi_cli.sessions"]
+    "module", ["mozi_cli.main", "mozi_cli.models", "mozi_cli.doctor", "mozi_cli.sessions", "mozi_cli.serve"]
 )
 def test_the_commands_are_told_apart_without_anything_heavy(module: str) -> None:
     assert not imported(f"import {module}") & HEAVY
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["chat", "--help"], ["sessions", "list", "--help"], ["--version"]]
+    "arguments",
+    [["--help"], ["chat", "--help"], ["serve", "--help"], ["sessions", "list", "--help"], ["--version"]],
 )
 def test_help_loads_nothing_that_computes(arguments: list[str]) -> None:
     # Typer draws the help with Rich, if it is there.
