@@ -27,7 +27,8 @@ from mozi_engine.training.recipe import (
 if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess
 
-    from mozi_engine.training.llm.causal import Evaluated, Step, Trained
+    from mozi_engine.training.llm.causal import Trained
+    from mozi_engine.training.llm.progress import Evaluated, Step
 
 ASKED = ["What data do they use?", "How many words are trained?", "What metric is used?", "我们使用什么图?"]
 ANSWERS = ["The tree bank corpus.", "Not in the paper.", "A score in % of all.", "图模型。"]
@@ -141,7 +142,7 @@ def killed(recipe: CausalRecipe, run: Path, step: int) -> None:
 
 
 def _train_and_die(recipe: CausalRecipe, run: Path, step: int) -> None:
-    from mozi_engine.training.llm.causal import Step
+    from mozi_engine.training.llm.progress import Step
 
     def report(event: object) -> None:
         if isinstance(event, Step) and event.done == step:
