@@ -9,6 +9,7 @@ import signal
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from itertools import count
+from multiprocessing.connection import wait
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -94,7 +95,7 @@ def _train(recipe: CausalRecipe) -> Callable[..., Trained]:
 
 
 def after(steps: int) -> Callable[[], bool]:
-    """What says yes when it is asked for the so manieth time: whether to stop."""
+    """Whether to stop, to be asked after each step: yes after that many."""
     asked = count(1)
     return lambda: next(asked) >= steps
 
@@ -157,9 +158,13 @@ def together(work: Callable[..., object], *given: object) -> None:
         port = free.getsockname()[1]
     told = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
     ranks = ({**told, "RANK": rank, "LOCAL_RANK": rank} for rank in ("0", "1"))
-    processes = [_started({**os.environ, **each}, work, *given) for each in ranks]
-    for process in processes:
-        process.join()
+    processes = going = [_started({**os.environ, **each}, work, *given) for each in ranks]
+    while going:
+        wait([process.sentinel for process in going])
+        going = [process for process in going if process.exitcode is None]
+        if any(process.exitcode for process in processes):
+            for process in going:  # it would wait for the one that failed
+                process.terminate()
     assert [process.exitcode for process in processes] == [0, 0]
 
 
