@@ -18,7 +18,8 @@ from rich.text import Text
 
 from mozi_cli.progress import EVERY
 from mozi_engine.files import size
-from mozi_engine.training.llm.causal import Evaluated, Step, Trained
+from mozi_engine.training.llm.causal import Trained
+from mozi_engine.training.llm.progress import Evaluated, Step
 from mozi_engine.training.memory import estimate
 from mozi_engine.training.memory.estimate import Memory
 from mozi_engine.training.memory.gauge import Compared

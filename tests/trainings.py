@@ -9,6 +9,7 @@ import signal
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from itertools import count
+from multiprocessing.connection import wait
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -27,7 +28,8 @@ from mozi_engine.training.recipe import (
 if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess
 
-    from mozi_engine.training.llm.causal import Evaluated, Step, Trained
+    from mozi_engine.training.llm.causal import Trained
+    from mozi_engine.training.llm.progress import Evaluated, Step
 
 ASKED = ["What data do they use?", "How many words are trained?", "What metric is used?", "我们使用什么图?"]
 ANSWERS = ["The tree bank corpus.", "Not in the paper.", "A score in % of all.", "图模型。"]
@@ -93,7 +95,7 @@ def _train(recipe: CausalRecipe) -> Callable[..., Trained]:
 
 
 def after(steps: int) -> Callable[[], bool]:
-    """What says yes when it is asked for the so manieth time: whether to stop."""
+    """Whether to stop, to be asked after each step: yes after that many."""
     asked = count(1)
     return lambda: next(asked) >= steps
 
@@ -141,7 +143,7 @@ def killed(recipe: CausalRecipe, run: Path, step: int) -> None:
 
 
 def _train_and_die(recipe: CausalRecipe, run: Path, step: int) -> None:
-    from mozi_engine.training.llm.causal import Step
+    from mozi_engine.training.llm.progress import Step
 
     def report(event: object) -> None:
         if isinstance(event, Step) and event.done == step:
@@ -156,9 +158,13 @@ def together(work: Callable[..., object], *given: object) -> None:
         port = free.getsockname()[1]
     told = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
     ranks = ({**told, "RANK": rank, "LOCAL_RANK": rank} for rank in ("0", "1"))
-    processes = [_started({**os.environ, **each}, work, *given) for each in ranks]
-    for process in processes:
-        process.join()
+    processes = going = [_started({**os.environ, **each}, work, *given) for each in ranks]
+    while going:
+        wait([process.sentinel for process in going])
+        going = [process for process in going if process.exitcode is None]
+        if any(process.exitcode for process in processes):
+            for process in going:  # it would wait for the one that failed
+                process.terminate()
     assert [process.exitcode for process in processes] == [0, 0]
 
 

@@ -137,11 +137,13 @@ def test_the_job_script_starts_a_training_and_goes_on_with_it(
     assert words[-len(ends) - 1 :] == ["mozi_cli", *ends]
 
 
-def test_a_job_that_is_about_to_end_asks_the_training_to_stop(tmp_path: Path) -> None:
+@pytest.mark.parametrize("more", ["", "sleep 0.3"], ids=["before the training ends", "while it ends"])
+def test_a_job_that_is_about_to_end_asks_the_training_to_stop(tmp_path: Path, more: str) -> None:
     tools, run = tmp_path / "tools", Path("run")
     tools.mkdir()
     (tmp_path / run).mkdir()
     write(tools / "scontrol", "echo head")
+    write(tools / "touch", f'PATH="${{PATH#*:}}" touch "$@"\n{more}')
     # As Slurm does it: the signal goes to the batch shell alone.
     write(tools / "srun", "kill -USR1 $PPID; until [ -e run/stop ]; do sleep 0.05; done; echo stopped")
     made = slurm(Launch(Launcher.torchrun, 2), ARGUMENTS, "python", tmp_path, run)

@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 
 from mozi_engine.errors import DataError, ModelError, RecipeError
 from mozi_engine.generation import loading, template
-from mozi_engine.training.llm import causal, conversations, finetune
-from mozi_engine.training.llm.causal import Evaluated, Step
+from mozi_engine.training.llm import conversations, finetune, trainer
 from mozi_engine.training.llm.conversations import packed
+from mozi_engine.training.llm.progress import Evaluated, Step
 from mozi_engine.training.llm.rows import IGNORED, Example, batch
 from mozi_engine.training.recipe import ConversationData, Lora, LossOn, Optim, SftRecipe
 from mozi_engine.training.runs import resuming
@@ -232,8 +232,8 @@ def test_a_template_that_cannot_be_learned_is_refused(
 def test_a_loss_that_teaches_nothing_stops_the_run(
     recipe: SftRecipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: float
 ) -> None:
-    whole: Callable[..., Any] = causal.Trainer.compute_loss
-    monkeypatch.setattr(causal.Trainer, "compute_loss", lambda *a, **o: whole(*a, **o) * 0 + broken)
+    whole: Callable[..., Any] = trainer.Trainer.compute_loss
+    monkeypatch.setattr(trainer.Trainer, "compute_loss", lambda *a, **o: whole(*a, **o) * 0 + broken)
     with pytest.raises(RecipeError, match="in step 1"):
         trained(recipe, tmp_path / "run")
 

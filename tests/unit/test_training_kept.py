@@ -15,7 +15,8 @@ pytest.importorskip("peft")
 pytest.importorskip("omegaconf")
 
 from mozi_cli import steps
-from mozi_engine.training.llm.causal import Evaluated, Step, Trained
+from mozi_engine.training.llm.causal import Trained
+from mozi_engine.training.llm.progress import Evaluated, Step
 from mozi_engine.training.recipe import ConversationData, Lora, Optim, SftRecipe, written
 from mozi_engine.training.runs import best, history
 from mozi_engine.training.runs.best import Kept

@@ -146,9 +146,10 @@ srun --kill-on-bad-exit=1 {python} -m torch.distributed.run \\
   --rdzv-id="$SLURM_JOB_ID" --rdzv-backend=c10d --rdzv-endpoint="$head:29500" \\
   -m mozi_cli {arguments} "${{resume[@]}}" &
 training=$!
-wait "$training"; status=$?
-while kill -0 "$training" 2> /dev/null; do wait "$training"; status=$?; done
-exit "$status"
+
+# The signal breaks off a wait; the last one tells how the training ended.
+while kill -0 "$training" 2> /dev/null; do wait "$training"; done
+wait "$training"
 """
 
 

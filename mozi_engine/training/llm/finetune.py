@@ -13,8 +13,9 @@ import numpy as np
 from mozi_engine.errors import DataError
 from mozi_engine.generation import template
 from mozi_engine.training.llm import causal, conversations
-from mozi_engine.training.llm.causal import Report, Trained
+from mozi_engine.training.llm.causal import Trained
 from mozi_engine.training.llm.conversations import Examples
+from mozi_engine.training.llm.progress import Report
 from mozi_engine.training.llm.rows import tokens
 from mozi_engine.training.recipe import LossOn, SftRecipe
 

@@ -14,7 +14,8 @@ from mozi_engine.datasets.shards import Corpus
 from mozi_engine.errors import DataError
 from mozi_engine.generation import template
 from mozi_engine.training.llm import causal, documents
-from mozi_engine.training.llm.causal import Report, Trained
+from mozi_engine.training.llm.causal import Trained
+from mozi_engine.training.llm.progress import Report
 from mozi_engine.training.llm.rows import Rows
 from mozi_engine.training.recipe import PretrainRecipe
 

@@ -1,0 +1,104 @@
+"""What a training tells while it goes on, and the callback of transformers' Trainer that tells it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import torch
+from numpy.typing import NDArray
+from transformers import TrainerCallback, TrainingArguments
+
+from mozi_engine.training.distributed import collective
+from mozi_engine.training.memory.estimate import Memory
+from mozi_engine.training.runs import history
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Training so far: `done` of `total` steps; `loss` a learned token, in nats, and `lr` of the last step.
+
+    `bytes` is the memory taken: the GPU's peak where there is one, else the process's now.
+    """
+
+    done: int
+    total: int
+    loss: float
+    lr: float
+    tokens_per_second: float
+    bytes: int
+    seconds_left: float
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """The loss a learned token, in nats, on what is not trained on, after so many steps."""
+
+    step: int
+    loss: float
+
+
+Report = Callable[[Memory | Step | Evaluated], None]
+
+
+class Watch(TrainerCallback):  # type: ignore[misc]
+    """Writes down and reports what the trainer measures; asks whether it is to stop."""
+
+    def __init__(
+        self,
+        sizes: NDArray[np.int64],
+        arguments: TrainingArguments,
+        run: Path,
+        report: Report,
+        stopped: Callable[[], bool],
+    ) -> None:
+        each = arguments.train_batch_size * arguments.gradient_accumulation_steps * arguments.world_size
+        ends = np.arange(0, len(sizes) + each, each).clip(max=len(sizes))
+        self._read = np.concatenate([[0], sizes.cumsum()])[ends].tolist()  # tokens, after each step
+        self._run, self._report, self._stopped = run, report, stopped
+        self._began, self._first = 0.0, 0
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
+        """Measure the speed from here on, and write down that it runs."""
+        self._began, self._first = time.monotonic(), state.global_step
+        if state.is_world_process_zero:
+            history.began(self._run, state.max_steps)
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
+        """Save and end, if any of the processes is asked to stop."""
+        if collective.any_of(self._stopped()) and state.global_step < state.max_steps:
+            control.should_save = control.should_training_stop = True
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float], **_: Any) -> None:  # noqa: ARG002
+        """Write down and report a step, or the loss on what is held out."""
+        if not state.is_world_process_zero:
+            return
+        if "eval_loss" in logs:
+            self._write(step=state.global_step, held_out_loss=logs["eval_loss"])
+            self._report(Evaluated(state.global_step, logs["eval_loss"]))
+        elif "loss" in logs:
+            step = self._step(state.global_step, state.max_steps, logs)
+            self._write(step=step.done, loss=step.loss, lr=step.lr, grad_norm=float(logs["grad_norm"]))
+            self._report(step)
+
+    def _step(self, done: int, total: int, logs: dict[str, float]) -> Step:
+        seconds = max(time.monotonic() - self._began, 1e-9)
+        speed = (self._read[done] - self._read[self._first]) / seconds
+        left = (self._read[total] - self._read[done]) / speed
+        return Step(done, total, logs["loss"], logs["learning_rate"], speed, _memory(), left)
+
+    def _write(self, **measured: float) -> None:
+        with (self._run / "metrics.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(measured) + "\n")
+
+
+def _memory() -> int:
+    if torch.cuda.is_available():
+        return int(torch.cuda.max_memory_allocated())
+    return int(psutil.Process().memory_info().rss)
