@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Generator as EventStream
-from contextlib import AbstractContextManager, closing, nullcontext
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from dataclasses import replace
+from threading import Lock
 
 from mozi_engine import prompts
-from mozi_engine.answering import Answerer, Done, Event
+from mozi_engine.answering import Answerer, Event
 from mozi_engine.generation import engines
 from mozi_engine.indexing import Indexed
 from mozi_engine.reading import BackgroundReading, Reading
-from mozi_engine.types import Anticipating, Prefill, Turn
+from mozi_engine.types import Anticipating, GenerationSettings, Prefill, Turn, Usage
 from mozi_engine.types import Generator as Model
 
 
@@ -33,12 +33,42 @@ def brief(indexed: Indexed, model: Model, gigabytes: float) -> None:
     engines.brief(model, prompts.render_opening(indexed.paper.title, indexed.opening), gigabytes)
 
 
+class Held:
+    """A model that one has for oneself, from the first time it is asked until it is given back.
+
+    What needs no model is done before that: the search, a reply in fixed words.
+    """
+
+    def __init__(self, model: Model, aside: Callable[[], AbstractContextManager[object]]) -> None:
+        """`aside` holds whoever else uses the model."""
+        self.name = model.name
+        self._model, self._aside = model, aside
+        self._holding: ExitStack | None = None
+
+    def stream(
+        self, messages: Sequence[Turn], settings: GenerationSettings
+    ) -> EventStream[str | Prefill | Usage, None, None]:
+        """As the model's."""
+        if self._holding is None:
+            self._holding = ExitStack()
+            self._holding.enter_context(self._aside())
+        yield from self._model.stream(messages, settings)
+
+    def close(self) -> None:
+        """Give it back."""
+        holding, self._holding = self._holding, None
+        if holding:
+            holding.close()
+
+
 class Dialogue:
     """Questions about one paper to one model, one at a time; between them the model reads the paper."""
 
-    def __init__(self, answerer: Answerer) -> None:
+    def __init__(self, answerer: Answerer, using: Lock | None = None) -> None:
+        """`using` is locked by whoever uses the model, where others than this dialogue do."""
         self.answerer = answerer
         self.background: BackgroundReading | None = None
+        self._using = using or Lock()
 
     def improve(self, indexed: Indexed) -> None:
         """Search better from the next question on."""
@@ -50,23 +80,20 @@ class Dialogue:
         """Let the model read the paper between questions; `report` is called in a thread."""
         self.background = BackgroundReading(reading, report)
 
-    def aside(self) -> AbstractContextManager[None]:
-        """Hold the reading, for who else would use the model."""
-        return self.background.aside() if self.background else nullcontext()
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Have the model for oneself: the reading stops at the end of the piece under way."""
+        with self._using, self.background.aside() if self.background else nullcontext():
+            yield
 
     def ask(self, question: str, history: Sequence[Turn]) -> EventStream[Event, None, None]:
-        """The events of `Answerer.answer`, while the reading is held.
+        """The events of `Answerer.answer`. The reading is held once the model is needed.
 
-        Waiting for the model to end its piece is part of what the answer took. Closing the iterator stops
-        the answer. Raises QuestionError, ModelError, ServerError.
+        Closing the iterator stops the answer. Raises QuestionError, ModelError, ServerError.
         """
-        asked = time.perf_counter()
-        with self.aside():
-            waited = (time.perf_counter() - asked) * 1000
-            reading = self.background.reading if self.background else None
-            with closing(informed(self.answerer, reading).answer(question, history)) as events:
-                for event in events:
-                    yield _later(event, waited) if isinstance(event, Done) else event
+        answerer = informed(self.answerer, self.background.reading if self.background else None)
+        with closing(Held(answerer.generator, self.aside)) as model:
+            yield from replace(answerer, generator=model).answer(question, history)
 
     def anticipate(self, draft: str, history: Sequence[Turn], held: Callable[[], bool]) -> None:
         """Have the model read, until `held`, what a question that begins so would be answered by.
@@ -85,9 +112,3 @@ class Dialogue:
         """Stop reading at the end of the piece under way, and remember on the disk what was read."""
         if self.background:
             self.background.close()
-
-
-def _later(done: Done, waited: float) -> Done:
-    timings = done.answer.timings
-    timings = replace(timings, ttft_ms=timings.ttft_ms + waited, total_ms=timings.total_ms + waited)
-    return Done(replace(done.answer, timings=timings))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from mozi_cli.tui.asking import Asking
 from mozi_cli.tui.coming import Coming
 from mozi_cli.tui.drafting import Draft, Drafting
 from mozi_engine.answering import Answerer
-from mozi_engine.dialogue import Dialogue, brief
+from mozi_engine.dialogue import Dialogue, Held, brief
 from mozi_engine.errors import MoziError, PasswordError, ServerError
 from mozi_engine.generation import engines
 from mozi_engine.generation.remote import Remote
@@ -54,7 +54,7 @@ class Desk:
         self._model = Coming(settings.model)
         self._indexed: Indexed | None = None
         self._dialogue: Dialogue | None = None
-        self._companion: Companion | None = None
+        self._companion: tuple[Companion, Held] | None = None
         self._asking: Asking | None = None
         self._left: list[Dialogue] = []  # to be closed, before anything new is read
         self._leaving = threading.Lock()
@@ -194,7 +194,8 @@ class Desk:
                 self._settings.passages,
                 self._decoding,
                 opening=indexed.opening,
-            )
+            ),
+            self._using,
         )
 
     # The model
@@ -259,7 +260,7 @@ class Desk:
 
     def _read_along(self) -> None:
         """Follow the question that is being written; the reading of the paper waits for as long."""
-        with self._using, self._held():
+        with self._aside():
             self._drafting.follow(self._anticipate)
 
     def _anticipate(self, draft: Draft, passed: Callable[[], bool]) -> None:
@@ -267,26 +268,27 @@ class Desk:
         if self._dialogue and self._indexed and self._indexed.stage == "dense":
             self._dialogue.anticipate(draft.question, draft.history, passed)
 
-    def _held(self) -> AbstractContextManager[None]:
-        """The reading of the paper, held for who else uses the model."""
-        return self._dialogue.aside() if self._dialogue else nullcontext()
+    def _aside(self) -> AbstractContextManager[object]:
+        """The model for oneself."""
+        return self._dialogue.aside() if self._dialogue else self._using
 
     def _answer(self, asking: Asking, history: Sequence[Turn]) -> None:
-        with self._using:
-            dialogue = self._dialogue
-            if asking.mode == "support":
-                with self._held():
-                    asking.reply(self._listener(), history)
-            elif dialogue:
-                asking.answer(dialogue, history)
+        dialogue = self._dialogue
+        if asking.mode == "support":
+            companion, model = self._listener()
+            with closing(model):
+                asking.reply(companion, history)
+        elif dialogue:
+            asking.answer(dialogue, history)
         if self._away:
             self._look(self._model)
         if dialogue and dialogue.background and (failure := dialogue.background.failure):
             self._post(messages.ReadingStopped(failure.message))
 
-    def _listener(self) -> Companion:
-        """The companion of this conversation: it remembers what a long one was about."""
+    def _listener(self) -> tuple[Companion, Held]:
+        """The companion of this conversation, which remembers what a long one was about, and its model."""
         if self._companion is None:
             retriever = self._indexed.retriever if self._indexed else None
-            self._companion = Companion(self._model, self._decoding, self._settings.locale, retriever)
+            model = Held(self._model, self._aside)
+            self._companion = Companion(model, self._decoding, self._settings.locale, retriever), model
         return self._companion

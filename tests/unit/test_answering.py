@@ -19,19 +19,19 @@ PAPER = Paper(
 )
 
 
-def _answerer(*replies: str) -> tuple[Answerer, Scripted]:
+def graph_answerer(*replies: str) -> tuple[Answerer, Scripted]:
     model = Scripted(list(replies))
     return Answerer(PAPER, Bm25(PASSAGES), model, None, 2, GenerationSettings()), model
 
 
 def _ask(question: str, *replies: str, history: tuple[Turn, ...] = ()) -> Answer:
-    done = list(_answerer(*replies)[0].answer(question, history))[-1]
+    done = list(graph_answerer(*replies)[0].answer(question, history))[-1]
     assert isinstance(done, Done)
     return done.answer
 
 
 def test_events_come_in_order_and_done_is_the_last() -> None:
-    answerer, model = _answerer("More than 280M nodes.")
+    answerer, model = graph_answerer("More than 280M nodes.")
     events = list(answerer.answer("How many nodes has the graph?"))
     assert [type(event) for event in events] == [EvidenceFound, Prefill, *[Token] * 4, Done]
     answer = events[-1].answer  # type: ignore[union-attr]
@@ -71,7 +71,7 @@ def test_an_answer_supported_in_part_is_partial() -> None:
 
 
 def test_what_is_expected_of_a_draft_is_what_it_is_asked_by() -> None:
-    answerer, model = _answerer("280M.")
+    answerer, model = graph_answerer("280M.")
     question = "How many nodes has the graph?"
     list(answerer.answer(question))
     assert answerer.expected(f" {question}\n") == model.prompts[0]
@@ -81,12 +81,12 @@ def test_what_is_expected_of_a_draft_is_what_it_is_asked_by() -> None:
 @pytest.mark.parametrize("draft", ["", "  \n", "and the parser?", "图有多少节点？"])
 def test_of_a_draft_that_only_the_model_could_search_nothing_is_expected(draft: str) -> None:
     history = (Turn("user", "How many nodes has the graph?"), Turn("assistant", "280M."))
-    assert _answerer()[0].expected(draft, history) == ()
+    assert graph_answerer()[0].expected(draft, history) == ()
 
 
 def test_with_the_whole_paper_read_every_draft_goes_on_from_it() -> None:
     history = (Turn("user", "How many nodes has the graph?"), Turn("assistant", "280M."))
-    whole = replace(_answerer()[0], beginning=render_paper(PAPER.title, "We build a graph."))
+    whole = replace(graph_answerer()[0], beginning=render_paper(PAPER.title, "We build a graph."))
     expected = whole.expected("and the par", history)
     assert begins(expected, whole.beginning or ())
     assert expected[-1].text == "Question: and the par"
@@ -95,7 +95,7 @@ def test_with_the_whole_paper_read_every_draft_goes_on_from_it() -> None:
 def test_a_follow_up_is_searched_as_a_question_that_stands_alone() -> None:
     history = (Turn("user", "How many nodes has the graph?"), Turn("assistant", "280M."))
     rewritten = "How many labelled papers is the parser trained on?"
-    answerer, model = _answerer(f" {rewritten}\nMore talk", "1,200 papers.")
+    answerer, model = graph_answerer(f" {rewritten}\nMore talk", "1,200 papers.")
     events = list(answerer.answer("and the parser?", history))
     assert events[0] == Searching(rewritten)
     assert isinstance(events[1], EvidenceFound)
@@ -104,7 +104,7 @@ def test_a_follow_up_is_searched_as_a_question_that_stands_alone() -> None:
 
 
 def test_a_chinese_question_is_searched_in_english_and_answered_in_chinese() -> None:
-    answerer, model = _answerer("How many nodes does the graph have?", "超过280M个节点。")
+    answerer, model = graph_answerer("How many nodes does the graph have?", "超过280M个节点。")
     events = list(answerer.answer("图有多少个节点？"))
     assert events[0] == Searching("How many nodes does the graph have?")
     assert model.prompts[1][1].text.endswith("Answer in Chinese.")
@@ -113,12 +113,12 @@ def test_a_chinese_question_is_searched_in_english_and_answered_in_chinese() -> 
 
 
 def test_a_rewriting_that_comes_out_empty_leaves_the_question() -> None:
-    answerer, _ = _answerer(" ", "Yes.")
+    answerer, _ = graph_answerer(" ", "Yes.")
     assert isinstance(next(iter(answerer.answer("图有多少个节点？"))), EvidenceFound)
 
 
 def test_closing_the_events_stops_the_generation() -> None:
-    answerer, model = _answerer("one two three four")
+    answerer, model = graph_answerer("one two three four")
     events = answerer.answer("How many nodes has the graph?")
     while not isinstance(next(events), Token):
         pass
@@ -127,7 +127,7 @@ def test_closing_the_events_stops_the_generation() -> None:
 
 
 def test_an_empty_question_never_reaches_the_model() -> None:
-    answerer, model = _answerer()
+    answerer, model = graph_answerer()
     with pytest.raises(QuestionError):
         list(answerer.answer("  "))
     assert model.prompts == []
