@@ -1,0 +1,1 @@
+"""A run's folder: taken, resumed, and read again."""
