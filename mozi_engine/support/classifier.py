@@ -1,8 +1,8 @@
-"""A logistic classifier over words, concepts and, in English, meaning: for risk that no rule foresaw.
+"""A logistic classifier a language, over words, concepts and, in English, meaning: for unforeseen risk.
 
-Concepts (`concepts.toml`) say in both languages what a word is about, so that what is learnt of "pills"
-holds of 药. The encoder, which reads English, tells what is meant in words that were not learnt. The weights
-(`classifier.tsv`) are made by `benchmarks/crisis.py train`.
+Concepts (`concepts.toml`) say what a word is about, so that what is learnt of one kind of pill holds of
+another. An encoder, which reads English, tells what is meant in words that were not learnt. It is
+trained by `benchmarks/crisis_encoder.py`, the weights (`classifier.tsv`) by `benchmarks/crisis.py train`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ _HAN = re.compile(r"[\u4e00-\u9fff]")
 CONCEPT, PAIR, WORDS = range(3)
 # What a feature of each kind weighs against the others; those of a kind share it where they are many.
 _SCALES = (0.3, 0.6, 2.0)
-_MEANING = 2.0  # the length of the encoder's vector
 _WIDTH = 384
 MEANING = tuple(f"(meaning {place})" for place in range(_WIDTH))
 
@@ -29,20 +28,20 @@ MEANING = tuple(f"(meaning {place})" for place in range(_WIDTH))
 @dataclass(frozen=True, slots=True)
 class _Model:
     bias: float
-    thresholds: Mapping[str, float]
+    threshold: float
     weights: Mapping[str, float]
 
 
 def probability(text: str) -> float:
     """The calibrated probability in [0, 1] of risk; the text is as the rules read it."""
-    model = _model()
+    model = _models()[language(text)]
     score = model.bias + sum(model.weights[name] * x for name, x in values(text, model.weights).items())
     return 1 / (1 + math.exp(-score))
 
 
 def alarms(text: str) -> bool:
-    """Whether the probability is above the threshold chosen in training for its language."""
-    return probability(text) > _model().thresholds[language(text)]
+    """Whether the probability is above the threshold chosen for its language."""
+    return probability(text) > _models()[language(text)].threshold
 
 
 def language(text: str) -> str:
@@ -51,7 +50,7 @@ def language(text: str) -> str:
 
 
 def values(text: str, known: Mapping[str, object]) -> dict[str, float]:
-    """The text's features that are `known`, by name."""
+    """The text's features that are `known`, by name; meaning is one of English alone."""
     groups: tuple[list[str], list[str], list[str]] = ([], [], [])
     for name in features(text):
         if name in known:
@@ -60,10 +59,10 @@ def values(text: str, known: Mapping[str, object]) -> dict[str, float]:
     for scale, names, kind in zip(_SCALES, groups, (CONCEPT, PAIR, WORDS), strict=True):
         shared = 1.0 if kind == CONCEPT else math.sqrt(max(len(names), 1))
         found |= dict.fromkeys(names, scale / shared)
-    if language(text) == "en" and MEANING[0] in known:
+    if MEANING[0] in known:
         from mozi_engine.support import meaning  # loads the encoder's runtime
 
-        found |= {name: _MEANING * x for name, x in zip(MEANING, meaning.vector(text), strict=True)}
+        found |= dict(zip(MEANING, meaning.vector(text), strict=True))
     return found
 
 
@@ -103,11 +102,15 @@ def _concepts() -> Mapping[str, re.Pattern[str]]:
 
 
 @cache
-def _model() -> _Model:
-    lines = (line for line in _file("classifier.tsv").splitlines() if not line.startswith("#"))
-    table = {name: float(weight) for name, weight in (line.split("\t") for line in lines)}
-    thresholds = {lang: table.pop(f"(threshold {lang})") for lang in ("en", "zh")}
-    return _Model(table.pop("(bias)"), thresholds, table)
+def _models() -> Mapping[str, _Model]:
+    tables: dict[str, dict[str, float]] = {"en": {}, "zh": {}}
+    for line in _file("classifier.tsv").splitlines():
+        if not line.startswith("#"):
+            lang, name, weight = line.split("\t")
+            tables[lang][name] = float(weight)
+    return {
+        lang: _Model(table.pop("(bias)"), table.pop("(threshold)"), table) for lang, table in tables.items()
+    }
 
 
 def _file(name: str) -> str:

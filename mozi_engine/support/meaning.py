@@ -1,10 +1,13 @@
-"""What a message means as a vector, for the classifier: from the encoder that searches papers."""
+"""What a message means as a vector: by all-MiniLM-L6-v2, trained to tell risk (`encoder/`)."""
 
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 
 from mozi_engine.retrieval.dense import Encoder
+
+FOLDER = Path(__file__).with_name("encoder")
 
 
 def vector(text: str) -> tuple[float, ...]:
@@ -14,4 +17,4 @@ def vector(text: str) -> tuple[float, ...]:
 
 @cache
 def _encoder() -> Encoder:
-    return Encoder(threads=1)
+    return Encoder(1, FOLDER)

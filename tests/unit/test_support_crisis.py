@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mozi_engine.retrieval.dense import Encoder
-from mozi_engine.support import classifier, crisis
+from mozi_engine.support import classifier, crisis, meaning
 from mozi_engine.support.crisis import screen
 
 DATA = Path(__file__).parents[2] / "benchmarks" / "data"
@@ -86,7 +86,7 @@ def test_it_tells_whose_risk_it_is(text: str, about: str) -> None:
 
 def test_the_weights_were_made_with_the_encoder_that_ships() -> None:
     weights = Path(classifier.__file__).with_name("classifier.tsv").read_text("utf-8")
-    assert f"encoder {Encoder.id}." in weights
+    assert f"encoder {Encoder(folder=meaning.FOLDER).id}." in weights
 
 
 @settings(deadline=None)
