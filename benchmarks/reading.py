@@ -26,7 +26,7 @@ from chat import directly, machine
 
 from mozi_engine import prompts, states
 from mozi_engine.answering import Answerer, Done
-from mozi_engine.dialogue import Dialogue, brief, informed
+from mozi_engine.dialogue import Dialogue, answerer_of, brief, informed
 from mozi_engine.files import data_dir
 from mozi_engine.generation import engines
 from mozi_engine.indexing import Indexed, index
@@ -81,9 +81,7 @@ def measure(paper: Path, *, plain: bool) -> Row:
     assert isinstance(indexed, Indexed)
     model = load()
     reading = Reading(indexed.paper, model, 10**10)
-    answerer = Answerer(
-        indexed.paper, indexed.retriever, model, encoder.encode, 4, DECODING, opening=indexed.opening
-    )
+    answerer = answerer_of(indexed, model, encoder.encode, 4, DECODING)
     brief(indexed, model, 10)
     before = costs(answerer)
     began = time.perf_counter()

@@ -14,7 +14,7 @@ import typer
 from mozi_cli import console, keeping, opening, wording
 from mozi_engine import settings as user_settings
 from mozi_engine.answering import Answerer, Event
-from mozi_engine.dialogue import Dialogue, brief, informed
+from mozi_engine.dialogue import Dialogue, answerer_of, brief, informed
 from mozi_engine.errors import DataError, MoziError
 from mozi_engine.questions import check
 from mozi_engine.reading import RESERVED, Reading, beginning, estimated_tokens, taken_up
@@ -53,15 +53,7 @@ def run(
     started = time.perf_counter()
     indexed, generator = opening.paper_and_model(paper, settings, encoder, password)
     read_ms = (time.perf_counter() - started) * 1000
-    answerer = Answerer(
-        indexed.paper,
-        indexed.retriever,
-        generator,
-        encoder.encode,
-        settings.passages,
-        decoding,
-        opening=indexed.opening,
-    )
+    answerer = answerer_of(indexed, generator, encoder.encode, settings.passages, decoding)
     reading = taken_up(indexed.paper, generator, settings.states_gigabytes)
     if not (whole or (reading and reading.complete)):
         brief(indexed, generator, settings.states_gigabytes)

@@ -10,11 +10,21 @@ from threading import Lock
 
 from mozi_engine import prompts
 from mozi_engine.answering import Answerer, Event
+from mozi_engine.citations import Encode
 from mozi_engine.generation import engines
 from mozi_engine.indexing import Indexed
 from mozi_engine.reading import BackgroundReading, Reading
 from mozi_engine.types import Anticipating, GenerationSettings, Prefill, Turn, Usage
 from mozi_engine.types import Generator as Model
+
+
+def answerer_of(
+    indexed: Indexed, model: Model, encode: Encode, passages: int, decoding: GenerationSettings
+) -> Answerer:
+    """What answers questions about a paper, from its opening and as many `passages`."""
+    return Answerer(
+        indexed.paper, indexed.retriever, model, encode, passages, decoding, opening=indexed.opening
+    )
 
 
 def informed(answerer: Answerer, reading: Reading | None) -> Answerer:

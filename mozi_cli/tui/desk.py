@@ -18,8 +18,7 @@ from mozi_cli.tui import messages, threads
 from mozi_cli.tui.asking import Asking
 from mozi_cli.tui.coming import Coming
 from mozi_cli.tui.drafting import Draft, Drafting
-from mozi_engine.answering import Answerer
-from mozi_engine.dialogue import Dialogue, Held, brief
+from mozi_engine.dialogue import Dialogue, Held, answerer_of, brief
 from mozi_engine.errors import MoziError, PasswordError, ServerError
 from mozi_engine.generation import engines
 from mozi_engine.generation.remote import Remote
@@ -186,15 +185,7 @@ class Desk:
 
     def _about(self, indexed: Indexed) -> Dialogue:
         return Dialogue(
-            Answerer(
-                indexed.paper,
-                indexed.retriever,
-                self._model,
-                self._encoder.encode,
-                self._settings.passages,
-                self._decoding,
-                opening=indexed.opening,
-            ),
+            answerer_of(indexed, self._model, self._encoder.encode, self._settings.passages, self._decoding),
             self._using,
         )
 

@@ -9,8 +9,8 @@ from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass
 
 from mozi_engine import answering, prompts
-from mozi_engine.answering import Answerer, Token
-from mozi_engine.dialogue import Dialogue, brief
+from mozi_engine.answering import Token
+from mozi_engine.dialogue import Dialogue, answerer_of, brief
 from mozi_engine.reading import taken_up
 from mozi_engine.retrieval.dense import Encoder
 from mozi_engine.serving import hearing
@@ -61,15 +61,7 @@ class Voices:
         self._about = None
         indexed, gigabytes = opened.indexed, self._settings.states_gigabytes
         dialogue = Dialogue(
-            Answerer(
-                indexed.paper,
-                indexed.retriever,
-                self.model,
-                self._encoder.encode,
-                self._settings.passages,
-                self._decoding,
-                opening=indexed.opening,
-            )
+            answerer_of(indexed, self.model, self._encoder.encode, self._settings.passages, self._decoding)
         )
         reading = taken_up(indexed.paper, self.model, gigabytes)
         if not (reading and reading.complete):
