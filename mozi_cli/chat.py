@@ -14,7 +14,7 @@ import typer
 from mozi_cli import console, keeping, opening, wording
 from mozi_engine import settings as user_settings
 from mozi_engine.answering import Answerer, Event
-from mozi_engine.dialogue import Dialogue, answerer_of, brief, informed
+from mozi_engine.dialogue import Dialogue, acquaint, answerer_of, informed
 from mozi_engine.errors import DataError, MoziError
 from mozi_engine.questions import check
 from mozi_engine.reading import RESERVED, Reading, beginning, estimated_tokens, taken_up
@@ -54,12 +54,12 @@ def run(
     indexed, generator = opening.paper_and_model(paper, settings, encoder, password)
     read_ms = (time.perf_counter() - started) * 1000
     answerer = answerer_of(indexed, generator, encoder.encode, settings.passages, decoding)
-    reading = taken_up(indexed.paper, generator, settings.states_gigabytes)
-    if not (whole or (reading and reading.complete)):
-        brief(indexed, generator, settings.states_gigabytes)
-    if whole and reading:
+    gigabytes = settings.states_gigabytes
+    if not whole:
+        reading = acquaint(indexed, generator, gigabytes)
+    elif reading := taken_up(indexed.paper, generator, gigabytes):
         opening.read_on(reading, indexed.paper.pages)
-    elif whole:  # a server reads the paper with the first question
+    else:  # a server reads the paper with the first question
         text = beginning(indexed.paper, settings.context - RESERVED, estimated_tokens)
         answerer = replace(answerer, beginning=text.turns, abridged=bool(text.left_out))
     if in_person:

@@ -13,7 +13,7 @@ from mozi_engine.answering import Answerer, Event
 from mozi_engine.citations import Encode
 from mozi_engine.generation import engines
 from mozi_engine.indexing import Indexed
-from mozi_engine.reading import BackgroundReading, Reading
+from mozi_engine.reading import BackgroundReading, Reading, taken_up
 from mozi_engine.types import Anticipating, GenerationSettings, Prefill, Turn, Usage
 from mozi_engine.types import Generator as Model
 
@@ -41,6 +41,17 @@ def brief(indexed: Indexed, model: Model, gigabytes: float) -> None:
     Seconds, the first time; `gigabytes` is what the states on the disk may take. Raises ModelError.
     """
     engines.brief(model, prompts.render_opening(indexed.paper.title, indexed.opening), gigabytes)
+
+
+def acquaint(indexed: Indexed, model: Model, gigabytes: float) -> Reading | None:
+    """Have the model know what it remembers of the paper or, where that is not all, its opening at least.
+
+    The reading that goes on from there, as `reading.taken_up` says; `gigabytes` as there. Raises ModelError.
+    """
+    reading = taken_up(indexed.paper, model, gigabytes)
+    if not (reading and reading.complete):
+        brief(indexed, model, gigabytes)
+    return reading
 
 
 class Held:

@@ -18,14 +18,14 @@ from mozi_cli.tui import messages, threads
 from mozi_cli.tui.asking import Asking
 from mozi_cli.tui.coming import Coming
 from mozi_cli.tui.drafting import Draft, Drafting
-from mozi_engine.dialogue import Dialogue, Held, answerer_of, brief
+from mozi_engine.dialogue import Dialogue, Held, acquaint, answerer_of
 from mozi_engine.errors import MoziError, PasswordError, ServerError
 from mozi_engine.generation import engines
 from mozi_engine.generation.remote import Remote
 from mozi_engine.indexing import Indexed, index
 from mozi_engine.models import catalog
 from mozi_engine.paper.source import locate
-from mozi_engine.reading import Reading, taken_up
+from mozi_engine.reading import Reading
 from mozi_engine.retrieval.dense import Encoder
 from mozi_engine.sessions.conversations import PaperRef
 from mozi_engine.settings import Settings
@@ -228,10 +228,7 @@ class Desk:
             indexed, dialogue, model = self._indexed, self._dialogue, self._model.arrived
             if not (indexed and dialogue and model) or indexed.stage != "dense" or dialogue.background:
                 return
-            limit = self._settings.states_gigabytes
-            reading = taken_up(indexed.paper, model, limit)
-            if not (reading and reading.complete):
-                brief(indexed, model, limit)
+            reading = acquaint(indexed, model, self._settings.states_gigabytes)
             if reading:
                 report = self._reporter(dialogue, reading, indexed.paper.pages)
                 report(reading.reached)

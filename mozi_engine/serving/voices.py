@@ -10,8 +10,7 @@ from dataclasses import dataclass
 
 from mozi_engine import answering, prompts
 from mozi_engine.answering import Token
-from mozi_engine.dialogue import Dialogue, answerer_of, brief
-from mozi_engine.reading import taken_up
+from mozi_engine.dialogue import Dialogue, acquaint, answerer_of
 from mozi_engine.retrieval.dense import Encoder
 from mozi_engine.serving import hearing
 from mozi_engine.serving.hearing import Heard
@@ -59,14 +58,11 @@ class Voices:
             return self._about[1]
         self.close()
         self._about = None
-        indexed, gigabytes = opened.indexed, self._settings.states_gigabytes
+        indexed, settings = opened.indexed, self._settings
         dialogue = Dialogue(
-            answerer_of(indexed, self.model, self._encoder.encode, self._settings.passages, self._decoding)
+            answerer_of(indexed, self.model, self._encoder.encode, settings.passages, self._decoding)
         )
-        reading = taken_up(indexed.paper, self.model, gigabytes)
-        if not (reading and reading.complete):
-            brief(indexed, self.model, gigabytes)
-        if reading:
+        if reading := acquaint(indexed, self.model, settings.states_gigabytes):
             dialogue.read_on(reading)
         self._about = (opened, dialogue)
         return dialogue
