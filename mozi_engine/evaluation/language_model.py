@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from peft import PeftModel
 from torch.nn.functional import cross_entropy
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM
 from transformers.utils.logging import disable_progress_bar
 
 from mozi_engine.errors import ModelError
@@ -32,8 +32,8 @@ class LanguageModel:
         device = "cuda" if torch.cuda.is_available() else "cpu"
         dtype = "auto" if device == "cuda" else torch.float32
         disable_progress_bar()
+        self._tokenizer = template.tokenizer(model)
         try:
-            self._tokenizer = AutoTokenizer.from_pretrained(model, local_files_only=True)
             loaded = AutoModelForCausalLM.from_pretrained(model, local_files_only=True, dtype=dtype)
         except (OSError, ValueError, RuntimeError) as error:
             reason = str(error).strip().partition("\n")[0]
@@ -48,8 +48,7 @@ class LanguageModel:
 
     def tokens(self, text: str) -> list[int]:
         """The text's token ids, no special ones added."""
-        found: list[int] = self._tokenizer.encode(text, add_special_tokens=False)
-        return found
+        return template.ids(self._tokenizer, text)
 
     @contextmanager
     def without_adapter(self) -> Iterator[None]:
@@ -61,19 +60,8 @@ class LanguageModel:
             yield
 
     def conversation(self, turns: Sequence[Turn]) -> list[int]:
-        """The tokens of a conversation, up to where the next reply begins.
-
-        By the tokenizer's own chat template; without one, turns are joined by its end token, as the original
-        Mozi was trained.
-        """
-        messages = [{"role": turn.role, "content": turn.text} for turn in turns]
-        if self._tokenizer.chat_template:
-            template = self._tokenizer.apply_chat_template
-            text: str = template(messages, tokenize=False, add_generation_prompt=True)
-        else:
-            end = self._tokenizer.eos_token or "\n"
-            text = "".join(turn.text + end for turn in turns)
-        return self.tokens(text)
+        """The tokens of a conversation, up to where the next reply begins, as in training."""
+        return template.ids(self._tokenizer, template.render(self._tokenizer, turns))
 
     def nats(self, tokens: Sequence[int], known: int = 1) -> float:
         """The negative log likelihood of all tokens after the first `known`, summed.

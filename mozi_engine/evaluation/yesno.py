@@ -22,7 +22,9 @@ from mozi_engine.types import Progress
 
 
 class Chooser(Protocol):
-    """What this test asks of a model."""
+    """What this test asks of a model; `begin` is the token that its tokenizer puts before a text, if any."""
+
+    begin: tuple[int, ...]
 
     def tokens(self, text: str) -> list[int]:
         """The text's token ids."""
@@ -105,5 +107,5 @@ def _says_yes(model: Chooser, prompt: str) -> bool:
     place = next((i for i, (one, other) in enumerate(zip(yes, no, strict=False)) if one != other), None)
     if place is None:
         raise ModelError("the model's tokenizer does not tell Yes from No", hint="give another model")
-    likely = model.logits(yes[:place], (yes[place], no[place]))
+    likely = model.logits((*model.begin, *yes[:place]), (yes[place], no[place]))
     return likely[0] > likely[1]

@@ -66,6 +66,6 @@ def _applied(tokenizer: Any, turns: Sequence[Turn], asking: bool) -> str:
 
 
 def ids(tokenizer: Any, text: str) -> list[int]:
-    """The rendered text's tokens, none added."""
+    """The text's tokens, none added."""
     found: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
     return found

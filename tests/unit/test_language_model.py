@@ -17,6 +17,7 @@ from mozi_engine.errors import DataError, ModelError
 from mozi_engine.evaluation.language_model import LanguageModel
 from mozi_engine.evaluation.perplexity import chunks, measure
 from mozi_engine.evaluation.report import Table
+from mozi_engine.generation import template
 from mozi_engine.types import Turn
 from tests import tiny_llama
 from tests.unit.test_qasper import NOTHING
@@ -64,7 +65,7 @@ def test_the_logits_of_what_comes_next(model: Path) -> None:
 
 def test_what_is_no_model_is_refused(model: Path, tmp_path: Path) -> None:
     for wrong in ((str(tmp_path), None), ("no/such-model", None), (str(model), tmp_path)):
-        with pytest.raises(ModelError, match=r"does not load|holds no adapter"):
+        with pytest.raises(ModelError, match=r"has no tokenizer|holds no adapter"):
             LanguageModel(*wrong)
 
 
@@ -149,10 +150,11 @@ def test_what_is_known_before_is_not_counted(model: Path) -> None:
     )
 
 
-def test_a_conversation_without_a_template_is_its_turns(model: Path) -> None:
-    found = LanguageModel(str(model))
-    turns = [Turn("user", "graph"), Turn("assistant", "nodes")]
-    assert found.conversation(turns) == found.tokens("graph</s>nodes</s>")
+def test_a_conversation_is_measured_as_it_is_trained(model: Path) -> None:
+    turns = [Turn("user", "graph"), Turn("assistant", "nodes"), Turn("user", "data")]
+    rendered = template.render(template.tokenizer(model), turns)
+    assert rendered.startswith("User:\ngraph")
+    assert LanguageModel(str(model)).conversation(turns) == LanguageModel(str(model)).tokens(rendered)
 
 
 def test_references_are_told_by_a_torch_model(model: Path, adapter: Path, tmp_path: Path) -> None:

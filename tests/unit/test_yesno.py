@@ -23,6 +23,8 @@ PAPERS = [_paper(0, "Yes", "No"), _paper(1, "No"), _paper(2, "Yes"), _paper(3, "
 class Hears:
     """Says yes where the last evidence of the prompt names an even number; every letter is a token."""
 
+    begin: tuple[int, ...] = ()
+
     def __init__(self) -> None:
         self.prompts: list[str] = []
 
@@ -75,6 +77,13 @@ def test_the_prompt_shows_the_examples_and_ends_before_the_answer() -> None:
     ]
     assert "Question: Is it 1?\nAnswer:\nNo\n" in model.prompts[0]
     assert model.prompts[0].endswith("Question: Is it 3?\nAnswer:\n")
+
+
+def test_a_prompt_begins_as_the_models_tokenizer_begins_a_text() -> None:
+    model = Hears()
+    model.begin = (1,)
+    list(measure("base", items([PAPERS[3]]), [], model))
+    assert model.prompts == ["\x01" + prompts.render_yes_no([], "Evidence 3.", "Is it 3?")]
 
 
 class Deaf(Hears):
