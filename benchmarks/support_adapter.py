@@ -66,7 +66,9 @@ def report(options: argparse.Namespace, commands: list[list[str]]) -> str:
     losses = [each["loss"] for each in measured if "loss" in each]
     held_out = [each["held_out_loss"] for each in measured if "held_out_loss" in each]
     tables = json.loads((folder / "scores" / "report.json").read_text("utf-8"))["tables"]
-    told = "\n".join(f"    mozi {' '.join(command)}" for command in commands)
+    told = "\n".join(f"    mozi {' '.join(command)}" for command in commands).replace(" --resume", "")
+    for path in (options.dialogues, options.base, folder):
+        told = told.replace(str(path), path.name)
     return f"""# An adapter on support dialogues
 
 Written by `benchmarks/support_adapter.py` from the run's own files; {processor()}, {os.cpu_count()} cores.
@@ -74,8 +76,9 @@ Written by `benchmarks/support_adapter.py` from the run's own files; {processor(
 {told}
 
 {flagged} dialogues were flagged by the crisis rules and set apart; {train} train, {test} are held out.
-{len(losses)} steps; the loss a learned token goes from {losses[0]:.3f} in the first to {losses[-1]:.3f}
-in the last. On what is held out it is {held_out[0]:.3f} before and {held_out[-1]:.3f} after.
+{len(losses)} steps of 4 rows of {options.length} tokens; the loss a learned token goes from {losses[0]:.3f}
+in the first to {losses[-1]:.3f} in the last. On what is held out it is {held_out[0]:.3f} before
+and {held_out[-1]:.3f} after.
 
 | | {" | ".join(score["name"] for score in tables[-1]["scores"])} |
 |---|{"---|" * len(tables[-1]["scores"])}
