@@ -144,11 +144,14 @@ _STOP_WORDS = re.compile(
 _STAY_WORDS = re.compile(
     r"\bstay\b|\bdon't (?:go|leave)\b|\bkeep talking\b|陪(?:我|着)|别走|留下|不要走|继续聊"
 )
+_COMPANY_WORDS = re.compile(
+    r"\b(?:is|are|he's|she's|they're) (?:here|with me|coming)|\bi(?:'m| am) with\b"
+    r"|有人(?:在|陪)|在我(?:身边|旁边)|陪着我|过来了"
+)
 _SAFE_WORDS = re.compile(
-    r"\b(?:i(?:'ve| have)? (?:called|phoned|rang|reached|texted|told)|(?:is|are|he's|she's|"
-    r"they're) (?:here|with me|coming)"
-    r"|i'm (?:with|safe|ok|okay|at)|i am (?:safe|with)|feel safe)\b|^(?:yes|yeah|safe)\b"
-    r"|打了|打过|打通|联系(?:上|到|了)|有人(?:在|陪)|在我(?:身边|旁边)|陪着我|过来了|安全|^(?:是|嗯|有)"
+    r"\bi(?:'ve| have)? (?:called|phoned|rang|reached|texted|told)\b"
+    r"|\bi'm (?:safe|ok|okay|at)|\bi am safe|\bfeel safe\b|^(?:yes|yeah|safe)\b"
+    r"|打了|打过|打通|联系(?:上|到|了)|安全|^(?:是|嗯|有)"
 )
 _ASKS_WHAT = re.compile(
     r"\bare you (?:an? |really |actually |even )*(?:real|human|person|people|ai|bot|robot|machine|"
@@ -202,7 +205,10 @@ def _after_question(message: str, risk: Risk | None, help_: Help, language: Lang
 
 def _after_yes(message: str, risk: Risk | None, help_: Help, language: Language) -> Fixed:
     text = plain(message)
-    if not risk and _SAFE_WORDS.search(text) and not _NO_WORDS.search(text):
+    # The classifier's feeling about "my mother is here" does not outweigh it; about a mere "yes" it does.
+    alone = not _COMPANY_WORDS.search(text) or (risk and risk.words)
+    safe = not risk and _SAFE_WORDS.search(text)
+    if (safe or not alone) and not _NO_WORDS.search(text):
         return Fixed(_SAFE[language], "the person is safe, or with someone")
     if not risk and _STOP_WORDS.search(text):
         return Fixed(f"{_STOP[language]}\n\n{_people(help_, language)}", "the person wants to stop")

@@ -10,6 +10,7 @@ from mozi_engine.errors import QuestionError
 from mozi_engine.prompts import language
 from mozi_engine.support import care, companion
 from mozi_engine.support.companion import Companion, Replied, Reply, Token, introduction
+from mozi_engine.support.crisis import screen
 from mozi_engine.support.memory import CHARACTERS, first_kept
 from mozi_engine.types import Evidence, GenerationSettings, Turn
 from tests.conftest import Scripted, passage
@@ -156,6 +157,17 @@ def test_after_a_yes_it_goes_on_when_the_person_is_not_alone(answer: str) -> Non
     assert replies[2].reason == "the person is safe, or with someone"
     history = [Turn("user", answer), Turn("assistant", replies[2].text)]
     assert told(talk, "It was the rejection that did it", history).text == ENGLISH
+
+
+@pytest.mark.parametrize(
+    "answer", ["yes, everything is arranged, nobody needs to worry", "yes, the letters are written"]
+)
+def test_after_a_yes_a_mere_yes_does_not_outweigh_what_else_is_said(answer: str) -> None:
+    assert screen(answer)
+    talk, model = companion_of()
+    replies = conversation(talk, "I want to die", "yes", answer)
+    assert replies[2].reason == "not safe yet, as far as is known"
+    assert not model.prompts
 
 
 def test_who_wants_to_stop_may_and_is_asked_again_on_return() -> None:
