@@ -20,9 +20,11 @@ from typing import Any
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 import xllamacpp
 
+from mozi_engine.generation.llamacpp import BATCH
+
 DOCS = Path(__file__).parents[1] / "docs"
 QUESTION = " Question: Which datasets are used here, and how large are they, tell me in a short answer?"
-SETTINGS = (("plain", "f16"), ("plain", "f32"), ("flash", "f16"), ("flash", "q8_0"))
+SETTINGS = (("disabled", "f16"), ("disabled", "f32"), ("enabled", "f16"), ("enabled", "q8_0"))
 WRITTEN = 12
 
 
@@ -33,7 +35,7 @@ def main() -> None:
     parser.add_argument("--depth", type=int, default=2300)
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
-    print("| attention | keys and values | read | last tokens | written |\n|---|---|---|---|---|")
+    print("| flash attention | keys and values | read | last tokens | written |\n|---|---|---|---|---|")
     for attention, kind in SETTINGS:
         with ProcessPoolExecutor(1, get_context("spawn")) as pool:
             cells = pool.submit(
@@ -60,14 +62,11 @@ def parameters(model: Path, depth: int, threads: int, attention: str, kind: str)
     chosen.model.path = str(model)
     chosen.n_ctx = 2 * depth + 512
     chosen.n_parallel = 1
-    chosen.n_batch = chosen.n_ubatch = 64
+    chosen.n_batch = chosen.n_ubatch = BATCH
     chosen.cpuparams.n_threads = chosen.cpuparams_batch.n_threads = threads
     chosen.warmup, chosen.verbosity = False, -1
-    attentions = xllamacpp.llama_flash_attn_type
-    chosen.flash_attn_type = (
-        attentions.LLAMA_FLASH_ATTN_TYPE_ENABLED
-        if attention == "flash"
-        else attentions.LLAMA_FLASH_ATTN_TYPE_DISABLED
+    chosen.flash_attn_type = getattr(
+        xllamacpp.llama_flash_attn_type, f"LLAMA_FLASH_ATTN_TYPE_{attention.upper()}"
     )
     chosen.cache_type_k = chosen.cache_type_v = getattr(xllamacpp.ggml_type, f"GGML_TYPE_{kind.upper()}")
     return chosen
@@ -75,11 +74,10 @@ def parameters(model: Path, depth: int, threads: int, attention: str, kind: str)
 
 def complete(server: Any, prompt: str, tokens: int) -> dict[str, float]:
     """The server's own timings of a completion."""
-    replies: list[Any] = []
+    replies: list[str] = []
     request = {"prompt": prompt, "n_predict": tokens, "temperature": 0, "ignore_eos": True}
     server.handle_completions(json.dumps(request), replies.append)
-    reply = replies[-1] if isinstance(replies[-1], dict) else json.loads(replies[-1])
-    timings: dict[str, float] = reply["timings"]
+    timings: dict[str, float] = json.loads(replies[-1])["timings"]
     return timings
 
 

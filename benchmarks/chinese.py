@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from coverage import share
@@ -25,7 +26,7 @@ from mozi_engine.evaluation.retrieval import builder
 from mozi_engine.generation import engines
 from mozi_engine.retrieval.dense import Encoder
 from mozi_engine.settings import load
-from mozi_engine.types import GenerationSettings, Turn
+from mozi_engine.types import GenerationSettings, Retriever, Turn
 
 TRANSLATED = Path(__file__).parent / "data" / "qasper_zh.jsonl"
 PASSAGES = 4
@@ -43,20 +44,28 @@ def main() -> None:
     asked = {q.id: (paper, q) for paper in papers for q in paper.questions if q.evidence and q.id in chinese}
     translate({item: chinese[item] for item in asked}, options.out)
     english = {item: question.text for item, (_, question) in asked.items()}
-    published = held("in English, as published", asked, english)
     clusters = {item: paper.id for item, (paper, _) in asked.items()}
+    build = builder("hybrid", Encoder())
+    retrievers = {paper.id: build(paper.id, paper.passages) for paper in papers}
+    held = partial(evidence_held, asked, retrievers)
+    measures = (
+        held("in English, as published", english),
+        held("in Chinese, as typed", chinese),
+        held("put into English by the model", written(options.out)),
+    )
+    table(measures, clusters)
+    print(f"\n{len(asked)} questions of {len(set(clusters.values()))} papers.")
+
+
+def table(measures: Sequence[bootstrap.Measure], clusters: Mapping[str, str]) -> None:
+    """One row a measure, each against the first."""
     print("| question | evidence held | 95% interval | against English |\n|---|---|---|---|")
-    for measure in (
-        published,
-        held("in Chinese, as typed", asked, chinese),
-        held("put into English by the model", asked, written(options.out)),
-    ):
+    for measure in measures:
         score = bootstrap.score(measure, clusters)
         low, high = score.interval or (0.0, 0.0)
-        apart = bootstrap.difference(published, measure, clusters)
+        apart = bootstrap.difference(measures[0], measure, clusters)
         by = f"{apart.second - apart.first:+.2f} ({apart.interval[0]:+.2f} to {apart.interval[1]:+.2f})"
         print(f"| {score.name} | {score.value:.2f} | {low:.2f}-{high:.2f} | {by} |")
-    print(f"\n{len(asked)} questions of {len(set(clusters.values()))} papers.")
 
 
 def translate(questions: Mapping[str, str], out: Path) -> None:
@@ -81,12 +90,13 @@ def written(path: Path) -> dict[str, str]:
     return {row["id"]: row["question"] for row in rows}
 
 
-def held(
-    name: str, asked: Mapping[str, tuple[QasperPaper, Question]], questions: Mapping[str, str]
+def evidence_held(
+    asked: Mapping[str, tuple[QasperPaper, Question]],
+    retrievers: Mapping[str, Retriever],
+    name: str,
+    questions: Mapping[str, str],
 ) -> bootstrap.Measure:
-    """The share of each question's evidence that the best passages hold."""
-    build = builder("hybrid", Encoder())
-    retrievers = {paper.id: build(paper.id, paper.passages) for paper, _ in asked.values()}
+    """The share of the evidence that the best passages hold, asked in the words of `questions`."""
     return bootstrap.mean(
         name,
         {

@@ -206,9 +206,9 @@ def _after_question(message: str, risk: Risk | None, help_: Help, language: Lang
 def _after_yes(message: str, risk: Risk | None, help_: Help, language: Language) -> Fixed:
     text = plain(message)
     # The classifier's feeling about "my mother is here" does not outweigh it; about a mere "yes" it does.
-    alone = not _COMPANY_WORDS.search(text) or (risk and risk.words)
-    safe = not risk and _SAFE_WORDS.search(text)
-    if (safe or not alone) and not _NO_WORDS.search(text):
+    accompanied = _COMPANY_WORDS.search(text) and not (risk and risk.words)
+    safe = _SAFE_WORDS.search(text) and not risk
+    if (accompanied or safe) and not _NO_WORDS.search(text):
         return Fixed(_SAFE[language], "the person is safe, or with someone")
     if not risk and _STOP_WORDS.search(text):
         return Fixed(f"{_STOP[language]}\n\n{_people(help_, language)}", "the person wants to stop")
