@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import io
 import sys
+import threading
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager, suppress
 
 import typer
 from rich.text import Text
 
 from mozi_cli import console, keeping, opening, wording
+from mozi_engine.dialogue import read_ahead
 from mozi_engine.errors import DataError, MoziError
 from mozi_engine.generation import engines
 from mozi_engine.retrieval.dense import Encoder
@@ -20,6 +22,7 @@ from mozi_engine.sessions.store import Store
 from mozi_engine.settings import Settings
 from mozi_engine.support.companion import Companion, Event, Replied, Reply, Token, check, introduction
 from mozi_engine.types import GenerationSettings, Turn
+from mozi_engine.types import Generator as Model
 
 
 def run(
@@ -43,7 +46,7 @@ def run(
         console.warning(wording.leaves(settings.elsewhere))
         if in_person:
             typer.confirm("Go on?", abort=True, err=True)
-    companion, session = _companion(paper, settings, decoding, password)
+    companion, session, model = _companion(paper, settings, decoding, password)
     console.note(introduction(settings.locale))
     if in_person:
         console.note("Ctrl-C stops a reply, Ctrl-D leaves.")
@@ -51,7 +54,7 @@ def run(
     with ExitStack() as stack:
         store = Store.private() if private or not in_person else _store()
         stack.callback(store.close)
-        for message in _typed() if in_person else said or _piped():
+        for message in _typed(model, companion, history) if in_person else said or _piped():
             if not message.strip():
                 continue
             refusals: list[DataError] = []
@@ -66,14 +69,14 @@ def run(
 
 def _companion(
     paper: str | None, settings: Settings, decoding: GenerationSettings, password: str | None
-) -> tuple[Companion, Session]:
+) -> tuple[Companion, Session, Model]:
     if not paper:
         opening.fetch_model(settings)
         model = engines.load(settings)
-        return Companion(model, decoding, settings.locale), begin("support", None, model.name)
+        return Companion(model, decoding, settings.locale), begin("support", None, model.name), model
     indexed, model = opening.paper_and_model(paper, settings, Encoder(), password)
     companion = Companion(model, decoding, settings.locale, indexed.retriever)
-    return companion, begin("support", PaperRef.of(indexed.paper, paper), model.name)
+    return companion, begin("support", PaperRef.of(indexed.paper, paper), model.name), model
 
 
 def _store() -> Store:
@@ -85,9 +88,31 @@ def _store() -> Store:
         return Store.private()
 
 
-def _typed() -> Iterator[str]:
-    while (message := console.ask()) is not None:
+def _typed(model: Model, companion: Companion, history: Sequence[Turn]) -> Iterator[str]:
+    while True:
+        with _reading_ahead(model, companion.expected("", history)):
+            message = console.ask()
+        if message is None:
+            return
         yield message
+
+
+@contextmanager
+def _reading_ahead(model: Model, expected: Sequence[Turn]) -> Iterator[None]:
+    """While the person writes, the model reads what the message will come after."""
+    sent = threading.Event()
+
+    def read() -> None:
+        with suppress(MoziError):  # what fails here fails again with the message, and is told then
+            read_ahead(model, expected, sent.is_set)
+
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    try:
+        yield
+    finally:
+        sent.set()
+        reader.join()
 
 
 def _piped() -> Iterator[str]:

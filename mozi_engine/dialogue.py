@@ -54,6 +54,17 @@ def acquaint(indexed: Indexed, model: Model, gigabytes: float) -> Reading | None
     return reading
 
 
+def read_ahead(model: Model, expected: Sequence[Turn], held: Callable[[], bool]) -> None:
+    """Have the model read, until `held`, what a prompt to come begins with. Raises ModelError.
+
+    Does nothing where the model cannot do so.
+    """
+    if expected and isinstance(model, Anticipating):
+        with closing(model.anticipate(expected, held)) as pieces:
+            for _ in pieces:
+                pass
+
+
 class Held:
     """A model that one has for oneself, from the first time it is asked until it is given back.
 
@@ -119,15 +130,10 @@ class Dialogue:
     def anticipate(self, draft: str, history: Sequence[Turn], held: Callable[[], bool]) -> None:
         """Have the model read, until `held`, what a question that begins so would be answered by.
 
-        The reading is to be held meanwhile. Does nothing where the model cannot do so. Raises ModelError.
+        The reading is to be held meanwhile. Raises ModelError.
         """
-        model = self.answerer.generator
         reading = self.background.reading if self.background else None
-        expected = informed(self.answerer, reading).expected(draft, history)
-        if expected and isinstance(model, Anticipating):
-            with closing(model.anticipate(expected, held)) as pieces:
-                for _ in pieces:
-                    pass
+        read_ahead(self.answerer.generator, informed(self.answerer, reading).expected(draft, history), held)
 
     def close(self) -> None:
         """Stop reading at the end of the piece under way, and remember on the disk what was read."""

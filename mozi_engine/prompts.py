@@ -228,20 +228,30 @@ def render_support(
     """
     name = language(message)
     spoken = name if name == "Chinese" else ""
+    *begun, said = render_listening(message, spoken, history, summary)
+    parts = [said.text]
+    for item in evidence:
+        label = "对方论文第 {} 页" if spoken else "From page {} of the person's own paper"
+        parts.append(f"({label.format(item.passage.page)}: {item.passage.text[:_QUOTED_CHARACTERS]})")
+    if name and not spoken:
+        parts.append(f"(Reply in {name}.)")
+    return *begun, Turn("user", _guided("\n\n".join(parts), strategy, spoken))
+
+
+def render_listening(
+    draft: str, spoken: str, history: Sequence[Turn] = (), summary: str = ""
+) -> tuple[Turn, ...]:
+    """What the prompt of a supportive reply begins with, as far as the message is written.
+
+    `spoken` is "Chinese" where the message is, otherwise "".
+    """
     system = SUPPORT[spoken]
     if summary:
         system += f"\n\n{'之前聊过' if spoken else 'Earlier in the conversation'}: {summary}"
     examples = []
     for said, by, reply in _EXAMPLES[spoken]:
         examples += [Turn("user", _guided(said, by, spoken)), Turn("assistant", reply)]
-    parts = [message]
-    for item in evidence:
-        label = "对方论文第 {} 页" if spoken else "From page {} of the person's own paper"
-        parts.append(f"({label.format(item.passage.page)}: {item.passage.text[:_QUOTED_CHARACTERS]})")
-    if name and not spoken:
-        parts.append(f"(Reply in {name}.)")
-    asked = Turn("user", _guided("\n\n".join(parts), strategy, spoken))
-    return Turn("system", system), *examples, *history, asked
+    return Turn("system", system), *examples, *history, Turn("user", draft)
 
 
 def _guided(said: str, strategy: str, spoken: str) -> str:

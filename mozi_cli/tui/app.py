@@ -155,6 +155,7 @@ class ChatApp(Answers):
             return
         self.mode = mode
         self.chat.set_mode(mode, "\n".join(filter(None, (self._introduction, host and wording.leaves(host)))))
+        self.draft(self.chat.question.text)
 
     def _ask_whether_to_leave(self, host: str) -> None:
         from mozi_cli.tui.confirm import ConfirmScreen
@@ -239,11 +240,12 @@ class ChatApp(Answers):
         return [turn for view in self.chat.transcript.views if view.mode == mode for turn in view.turns]
 
     def draft(self, question: str) -> None:
-        """Let the model know of the question that is being written."""
-        if self.desk and self._searchable and self.mode == "paper":
+        """Let the model know of the question that is being written, or is about to be."""
+        about_to = question.strip() or not self.busy  # what was sent leaves nothing behind
+        if self.desk and (about_to if self.mode == "support" else self._searchable):
             from mozi_cli.tui.drafting import Draft
 
-            self.desk.write(Draft(question, self._history("paper")))
+            self.desk.write(Draft(question, self._history(self.mode), self.mode))
 
     def _go_on(self) -> None:
         self.line.move()
@@ -336,6 +338,7 @@ class ChatApp(Answers):
         """The model can be asked."""
         self.model = event.name
         self.chat.status.tell("model", "ready", event.name)
+        self.draft(self.chat.question.text)
 
     def on_model_failed(self, event: messages.ModelFailed) -> None:
         """It cannot; what waits for it fails by itself."""

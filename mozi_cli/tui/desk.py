@@ -18,7 +18,7 @@ from mozi_cli.tui import messages, threads
 from mozi_cli.tui.asking import Asking
 from mozi_cli.tui.coming import Coming
 from mozi_cli.tui.drafting import Draft, Drafting
-from mozi_engine.dialogue import Dialogue, Held, acquaint, answerer_of
+from mozi_engine.dialogue import Dialogue, Held, acquaint, answerer_of, read_ahead
 from mozi_engine.errors import MoziError, PasswordError, ServerError
 from mozi_engine.generation import engines
 from mozi_engine.generation.remote import Remote
@@ -108,8 +108,11 @@ class Desk:
         threads.start(lambda: self._answer(asking, history), failed)
 
     def write(self, draft: Draft) -> None:
-        """A question to the paper is being written: have the model read what is known of its prompt."""
-        if not draft.question.strip():
+        """A question is being written: have the model read what is known of its prompt.
+
+        To the companion, that is something before there is a word.
+        """
+        if draft.mode == "paper" and not draft.question.strip():
             self._drafting.end()
         elif self._drafting.write(draft):
             # What fails here fails again when it is asked, and is told then.
@@ -252,8 +255,11 @@ class Desk:
             self._drafting.follow(self._anticipate)
 
     def _anticipate(self, draft: Draft, passed: Callable[[], bool]) -> None:
+        if draft.mode == "support":
+            companion, _ = self._listener()
+            read_ahead(self._model, companion.expected(draft.question, draft.history), passed)
         # Passages that are not final yet would be read in vain.
-        if self._dialogue and self._indexed and self._indexed.stage == "dense":
+        elif self._dialogue and self._indexed and self._indexed.stage == "dense":
             self._dialogue.anticipate(draft.question, draft.history, passed)
 
     def _aside(self) -> AbstractContextManager[object]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from mozi_engine.sessions.conversations import Mode
 from mozi_engine.types import Turn
 
 PATIENCE = 3.0  # seconds without a key, after which nobody follows any more
@@ -15,10 +16,11 @@ SETTLED = 0.3  # seconds without a key, after which a word is taken for whole
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A question as far as it is written, and the conversation before it."""
+    """A question to the paper, or a message to the companion, as far as it is written."""
 
     question: str
     history: Sequence[Turn]
+    mode: Mode = "paper"
 
     @property
     def mid_word(self) -> bool:

@@ -111,6 +111,22 @@ class Companion:
         timings = replace(timings, total_ms=milliseconds_since(started))
         yield Replied(Reply(text, choice.strategy, choice.reason, None, evidence, timings))
 
+    def expected(self, draft: str, history: Sequence[Turn] = ()) -> Sequence[Turn]:
+        """What the prompt of a reply to a message that goes on from `draft` begins with.
+
+        None where the model has something to summarise first. Before there is a word, the language is that of
+        the message before, or of the locale.
+        """
+        recalled = self._memory.known(history)
+        if recalled is None:
+            return ()
+        written = draft.lstrip()
+        before = [turn.text for turn in history if turn.role == "user"][-1:]
+        said = next(filter(None, (written, *before)), "")
+        spoken = language(said) if said else _home(self._locale)
+        chinese = "Chinese" if spoken == "Chinese" else ""
+        return prompts.render_listening(written, chinese, recalled.recent, recalled.summary)
+
     def _evidence(self, message: str) -> tuple[Evidence, ...]:
         meant = paper.query(message) if self._retriever else ""
         return tuple(self._retriever.search(meant, 1)) if self._retriever and meant else ()
@@ -144,12 +160,16 @@ def language(text: str) -> care.Language:
 
 def introduction(locale: str) -> str:
     """What is said once, before the first message: what this is, and is not; in both languages if unsure."""
-    country = helplines.find(locale, "").country
-    if country in ("CN", "TW", "HK"):
-        return care.INTRODUCTION["Chinese"]
-    if locale:
-        return care.INTRODUCTION["English"]
+    if spoken := _home(locale):
+        return care.INTRODUCTION[spoken]
     return f"{care.INTRODUCTION['English']}\n{care.INTRODUCTION['Chinese']}"
+
+
+def _home(locale: str) -> care.Language | None:
+    """Which of the two languages a person of the locale is likely to write, where that is known."""
+    if helplines.find(locale, "").country in ("CN", "TW", "HK"):
+        return "Chinese"
+    return "English" if locale else None
 
 
 def check(message: str) -> str:

@@ -44,6 +44,13 @@ class Memory:
             self._older = older
         return Recalled(self._summary, tuple(history[start:]))
 
+    def known(self, history: Sequence[Turn]) -> Recalled | None:
+        """The same without the model; None where it would have to summarise."""
+        start = first_kept(history, self._characters)
+        if start and tuple(history[:start]) != self._older:
+            return None
+        return Recalled(self._summary if start else "", tuple(history[start:]))
+
     def _summarised(self, turns: Sequence[Turn]) -> EventStream[Prefill, None, str]:
         prompt = prompts.render_summary(self._summary, turns)
         text = ""

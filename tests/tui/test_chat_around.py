@@ -16,6 +16,7 @@ from mozi_cli.tui.password_screen import PasswordScreen
 from mozi_cli.tui.start import Start
 from mozi_engine import states
 from mozi_engine.generation import engines
+from mozi_engine.prompts import begins
 from mozi_engine.sessions.exporting import WRITERS
 from mozi_engine.sessions.store import Store
 from mozi_engine.settings import Settings
@@ -105,6 +106,18 @@ async def test_the_companion_needs_no_paper() -> None:
         view = await ask(app, pilot, "My experiment failed again and I feel bad.")
         assert (view.progress, view.mode) == ("answered", "support")
         assert not app.chat.page.display  # there is no paper yet
+
+
+async def test_the_model_reads_what_a_message_will_come_after_before_there_is_a_word() -> None:
+    model = Model(["That sounds hard.", "It does."])
+    async with chatting(model, mode="support") as (app, pilot):
+        await until(pilot, lambda: model.ahead)
+        before = model.ahead[-1]
+        assert before[-1].text == ""
+        await pilot.press(*"so tired ")
+        await until(pilot, lambda: model.ahead[-1][-1].text == "so tired ")
+        await ask(app, pilot, "So tired of it all today")
+        assert begins(model.prompts[0], before)
 
 
 async def test_a_locked_paper_asks_for_its_password_until_it_opens(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from mozi_engine.errors import QuestionError
-from mozi_engine.prompts import language
+from mozi_engine.prompts import begins, language
 from mozi_engine.support import care, companion
 from mozi_engine.support.companion import Companion, Replied, Reply, Token, introduction
 from mozi_engine.support.crisis import screen
@@ -85,6 +85,31 @@ def test_the_conversation_is_in_the_prompt() -> None:
     talk, model = companion_of(ENGLISH, ENGLISH)
     conversation(talk, "My cells died.", "All of them, I mean the whole batch.")
     assert [turn.text for turn in model.prompts[1][-3:-1]] == ["My cells died.", ENGLISH]
+
+
+@pytest.mark.parametrize(
+    ("draft", "message", "locale"),
+    [
+        ("", "论文被拒了", "CN"),
+        ("", "My paper was rejected", "en-GB"),
+        ("论文", "论文被拒了", "en-GB"),
+        ("  My paper ", "My paper was rejected", "CN"),
+        ("My paper was rejected", "My paper was rejected", ""),
+    ],
+)
+def test_a_prompt_goes_on_from_what_was_expected_of_its_draft(draft: str, message: str, locale: str) -> None:
+    talk, model = companion_of(CHINESE, locale=locale)
+    expected = talk.expected(draft)
+    told(talk, message)
+    assert begins(model.prompts[-1], expected)
+
+
+def test_without_a_word_the_language_is_that_of_the_message_before() -> None:
+    talk, model = companion_of(ENGLISH, locale="CN")
+    history = (Turn("user", "I was rejected"), Turn("assistant", "That hurts."))
+    expected = talk.expected("", history)
+    told(talk, "Again.", history)
+    assert begins(model.prompts[-1], expected)
 
 
 # The crisis gate
@@ -229,11 +254,13 @@ def test_one_long_exchange_is_kept_whole() -> None:
 def test_older_turns_are_summarised_once() -> None:
     history = turns(40)
     talk, model = companion_of("They lost a paper.", ENGLISH, ENGLISH)
+    assert talk.expected("I'm", history) == ()
     told(talk, "I'm sad", history)
     summarising, replying = model.prompts
     assert "0 xxx" in summarising[1].text
     assert replying[0].text.endswith("Earlier in the conversation: They lost a paper.")
     assert sum(len(turn.text) for turn in replying[5:-1]) <= CHARACTERS
+    assert begins(replying, talk.expected("I'm", history))
     told(talk, "I'm still sad", [*history, Turn("user", "I'm sad"), Turn("assistant", ENGLISH)])
     assert len(model.prompts) == 3
 
