@@ -69,7 +69,7 @@ class Drafting:
     def _after(self, before: Draft | None) -> Draft | None:
         """The newest draft, once its last word is whole; None, and nobody follows, when none comes."""
         with self._changed:
-            draft, patience = before, PATIENCE
+            draft, patience = before, PATIENCE if self._newest else 0.0  # sent already: nothing will come
             while self._changed.wait_for(partial(self._passed, draft), patience):
                 draft = self._newest
                 if draft is None or not draft.mid_word:
