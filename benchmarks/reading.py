@@ -4,8 +4,9 @@
 
 For each paper: how long the model reads it, what its memory takes on the disk, how long a reopening
 takes, and what a question costs before the reading (from passages), after it, and after a reopening;
-what another costs, before and after, of which all but the last word was read while it was written, as
-the full screen does; and the question through plain xllamacpp, which reads the paper for it. Needs the
+what others cost, before and after, that were read while they were written, as the full screen does: one but
+for its last word, one to its end, as when it is looked over before it is sent; and the question through plain
+xllamacpp, which reads the paper for it. Needs the
 default model on the disk and a machine that does nothing else. Prints a Markdown table; takes minutes
 a paper.
 """
@@ -39,6 +40,7 @@ from mozi_engine.types import GenerationSettings, Remembering, Timings, Turn
 FIRST = "What is the main contribution of the paper?"
 ASKED = "Which datasets are used?"
 WRITTEN = "How large is the data that the model is trained on?"
+LOOKED_OVER = "Which languages do the texts come from?"
 DECODING = GenerationSettings(max_new_tokens=48)
 
 
@@ -52,8 +54,10 @@ class Row(NamedTuple):
     reopen: str
     before: str
     before_written: str
+    before_looked_over: str
     after: str
     after_written: str
+    after_looked_over: str
     reopened: str
     plain: str
 
@@ -133,12 +137,21 @@ def ask(answerer: Answerer, question: str) -> Timings:
     return done.answer.timings
 
 
-def costs(answerer: Answerer) -> tuple[Timings, Timings]:
-    """What a question costs, and what one of which all but the last word was read ahead."""
+def costs(answerer: Answerer) -> tuple[Timings, Timings, Timings]:
+    """What a question costs; one of which all but the last word was read ahead; and one that all was."""
     ask(answerer, FIRST)
     asked = ask(answerer, ASKED)
-    Dialogue(answerer).anticipate(WRITTEN.rpartition(" ")[0], (), lambda: False)
-    return asked, ask(answerer, WRITTEN)
+    return (
+        asked,
+        ahead(answerer, WRITTEN, WRITTEN.rpartition(" ")[0]),
+        ahead(answerer, LOOKED_OVER, LOOKED_OVER),
+    )
+
+
+def ahead(answerer: Answerer, question: str, written: str) -> Timings:
+    """What a question costs that was read as far as `written`."""
+    Dialogue(answerer).anticipate(written, (), lambda: False)
+    return ask(answerer, question)
 
 
 def shown(cost: Timings) -> str:

@@ -123,14 +123,16 @@ class Answerer:
     def expected(self, draft: str, history: Sequence[Turn] = ()) -> Sequence[Turn]:
         """The prompt that `draft` would be answered by, were it asked; none where only the model can tell.
 
-        What is written on continues its last turn, as long as the search finds the same.
+        What is written on continues its last turn, as long as the search finds the same. Behind a draft that
+        ends as questions do, an answer of no words has begun.
         """
         question = " ".join(draft.split())
         whole = self.beginning is not None and not self.abridged
         if not question or not (whole or self._stands_alone(question, history)):
             return ()
         evidence = () if whole else self.retriever.search(question, self.passages)
-        return self._prompt(question, question, evidence, history)
+        prompt = self._prompt(question, question, evidence, history)
+        return (*prompt, Turn("assistant", "")) if questions.asked_out(question) else prompt
 
     @property
     def _spoken(self) -> str:

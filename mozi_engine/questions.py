@@ -48,6 +48,11 @@ def usable(text: str, what: str, most: int, *, if_empty: str, if_long: str) -> s
     return text
 
 
+def asked_out(question: str) -> bool:
+    """Whether a question that is being written looks finished."""
+    return question.rstrip().endswith(("?", "？"))
+
+
 def needs_rewriting(question: str, *, is_follow_up: bool, paper_language: str) -> bool:
     """Whether the question cannot be searched as it is: it leans on what was said or is in another script."""
     spoken = language(question)

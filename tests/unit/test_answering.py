@@ -74,7 +74,7 @@ def test_what_is_expected_of_a_draft_is_what_it_is_asked_by() -> None:
     answerer, model = graph_answerer("280M.")
     question = "How many nodes has the graph?"
     list(answerer.answer(question))
-    assert answerer.expected(f" {question}\n") == model.prompts[0]
+    assert answerer.expected(f" {question}\n") == (*model.prompts[0], Turn("assistant", ""))
     assert begins(model.prompts[0], answerer.expected(question[:-1]))
 
 

@@ -86,6 +86,12 @@ def test_a_prompt_read_ahead_is_known_when_it_is_asked(folder: Path, tiny: Huggi
     assert said(tiny) == said(engine(folder))
 
 
+def test_of_a_prompt_read_to_the_beginning_of_its_reply_one_token_is_left(tiny: HuggingFace) -> None:
+    list(tiny.anticipate((*ASKED, Turn("assistant", "")), lambda: False))
+    first = next(event for event in tiny.stream(ASKED, GenerationSettings()) if isinstance(event, Prefill))
+    assert first.total - first.cached <= 1
+
+
 def test_a_stopped_reply_leaves_a_model_that_answers_the_same(tiny: HuggingFace) -> None:
     whole = said(tiny)
     events = tiny.stream(ASKED, GenerationSettings(max_new_tokens=12))

@@ -100,6 +100,15 @@ def test_a_prompt_read_ahead_is_known_when_it_is_asked(model: Generator, paper: 
     assert "Paris" in text(stream(model, asked))
 
 
+def test_of_a_prompt_read_to_the_beginning_of_its_reply_one_token_is_left(model: Generator) -> None:
+    assert isinstance(model, LlamaCpp)
+    list(model.anticipate((*CAPITAL, Turn("assistant", "")), lambda: False))
+    first = next(stream(model, CAPITAL))
+    assert isinstance(first, Prefill)
+    assert first.total - first.cached <= 1
+    assert "Paris" in text(stream(model, CAPITAL))
+
+
 def test_reading_ahead_ends_when_it_is_held(model: Generator) -> None:
     assert isinstance(model, LlamaCpp)
     long = (Turn("user", "A long list: " + " ".join(map(str, range(60)))),)
