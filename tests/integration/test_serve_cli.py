@@ -6,6 +6,8 @@ import re
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -76,6 +78,40 @@ def test_a_signal_stops_the_answer_and_the_server(
         assert running.wait(30) == (0 if sent == signal.SIGINT else -sent)
         assert running.stderr
         assert "Traceback" not in running.stderr.read()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are Unix's")
+def test_a_second_ctrl_c_does_not_wait_for_a_word_that_does_not_come(
+    example_read: Path, openai: OpenAIServer
+) -> None:
+    silent = threading.Event()
+    openai.replies.append(b"" for _ in range(1) if silent.wait(60))
+    with (
+        serve(openai, example_read) as (running, client, _),
+        client.stream("POST", "/ask", json=HOW_MANY, headers={"Accept": "text/event-stream"}) as response,
+    ):
+        assert next(response.iter_lines())
+        while not openai.requests:
+            time.sleep(0.01)
+        running.send_signal(signal.SIGINT)
+        assert running.stderr
+        assert "Ctrl-C does not wait" in running.stderr.readline()
+        assert running.poll() is None
+        running.send_signal(signal.SIGINT)
+        assert running.wait(30) == 130
+    silent.set()
+
+
+def test_without_the_extra_it_says_which_to_install() -> None:
+    without_uvicorn = (
+        "import importlib.util as u, sys; find = u.find_spec;"
+        "u.find_spec = lambda name, *rest: None if name == 'uvicorn' else find(name, *rest);"
+        "from mozi_cli.main import main; sys.argv = ['mozi', 'serve']; main()"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", without_uvicorn], capture_output=True, text=True, check=False, timeout=120
+    )
+    assert refusal(ran) == ("mozi serve needs uvicorn", "pip install 'mozi[serve]'")
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import json
 import tempfile
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -262,6 +263,23 @@ def test_one_is_answered_at_a_time_some_wait_and_the_others_are_sent_away(
             assert "116 123" in helped["reply"]
             assert not endless.closed.is_set()
         waiting.join()
+
+
+def test_a_server_that_runs_the_model_is_sent_four_at_a_time(
+    example_read: Path, openai: OpenAIServer
+) -> None:
+    for _ in range(4):
+        openai.says_without_end("endless")
+    settings = Settings(engine="remote", base_url=openai.url)
+    model = Remote(openai.url, name="qwen3")
+    with serving(service_of(model, example_read, settings=settings)) as client, ExitStack() as asking:
+        for _ in range(4):
+            asked = client.stream("POST", "/ask", json={"question": HOW_MANY}, headers=STREAM)
+            lines = events(asking.enter_context(asked).iter_lines())
+            assert next(name for name, _ in lines if name == "token")
+        assert client.get("/health").json()["waiting"] == 0
+        _leave_after(client, 1)
+        assert len(openai.requests) == 4
 
 
 def _leave_after(client: httpx.Client, seconds: float) -> None:
