@@ -7,7 +7,7 @@
 messages without risk, a sample of what clients say in SMILE (Qiu et al., 2023; CC0), and writes
 `mozi_engine/support/classifier.tsv`. The threshold of each language is chosen on `crisis_test.jsonl`,
 `crisis_blind.jsonl` and `crisis_blind2.jsonl`. `measure` prints docs/results/support.md: those, and
-`crisis_blind3.jsonl` and `crisis_blind4.jsonl`, which were written by others and used for nothing.
+`crisis_blind3.jsonl` to `crisis_blind5.jsonl`, which were written by others and used for nothing.
 """
 
 from __future__ import annotations
@@ -257,6 +257,7 @@ def measure(options: argparse.Namespace) -> None:
         ("Second", "crisis_blind2"),
         ("Third", "crisis_blind3"),
         ("Fourth", "crisis_blind4"),
+        ("Fifth", "crisis_blind5"),
     ):
         blind = read(DATA / f"{name}.jsonl")
         print(f"\n## {title} blind set\n")
