@@ -60,7 +60,8 @@ def run(
     elif reading := taken_up(indexed.paper, generator, gigabytes):
         opening.read_on(reading, indexed.paper.pages)
     else:  # a server reads the paper with the first question
-        text = beginning(indexed.paper, settings.context - RESERVED, estimated_tokens)
+        context: int = getattr(generator, "context", settings.context)
+        text = beginning(indexed.paper, context - RESERVED, estimated_tokens)
         answerer = replace(answerer, beginning=text.turns, abridged=bool(text.left_out))
     if in_person:
         _converse(answerer, reading, PaperRef.of(indexed.paper, paper), before, private=private)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable, Sequence
 from collections.abc import Generator as EventStream
-from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 
@@ -15,6 +15,7 @@ from mozi_engine.retrieval import select
 from mozi_engine.sentences import sentences
 from mozi_engine.types import (
     Answer,
+    Citation,
     Evidence,
     GenerationSettings,
     Generator,
@@ -58,11 +59,6 @@ class EvidenceFound:
     """The passages the answer will be made from, best first."""
 
     evidence: tuple[Evidence, ...]
-
-    @property
-    def believed(self) -> tuple[Evidence, ...]:
-        """Those, from the first on, that the search takes for evidence; none where it finds no answer."""
-        return select.believed(self.evidence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,8 +185,12 @@ class Answerer:
             candidates = _joined(evidence, self.retriever.search(f"{query} {text}", self.passages))
         else:
             candidates = _joined(evidence, [Evidence(passage, 0.0, 0) for passage in self.opening])
-        doubtful = select.doubtful(evidence)
-        verdict, claims = _verdict(text, cite(text, query, candidates, self.encode), doubtful=doubtful)
+
+        def quoted(citation: Citation) -> str:
+            return candidates[citation.evidence].passage.text[citation.start : citation.end]
+
+        alignment = cite(text, query, candidates, self.encode)
+        verdict, claims = _verdict(text, alignment, quoted, doubtful=select.doubtful(evidence))
         cited = {citation.evidence for citation in claims.citations}
         kept = [i for i in range(len(candidates)) if i < len(evidence) or i in cited]
         citations = tuple(replace(c, evidence=kept.index(c.evidence)) for c in claims.citations)
@@ -222,13 +222,16 @@ def _joined(evidence: tuple[Evidence, ...], more: Sequence[Evidence]) -> tuple[E
     )
 
 
-def _verdict(text: str, alignment: Alignment, *, doubtful: bool) -> tuple[Verdict, Alignment]:
+def _verdict(
+    text: str, alignment: Alignment, quoted: Callable[[Citation], str], *, doubtful: bool
+) -> tuple[Verdict, Alignment]:
     """Decide the verdict: what is refused, or has nothing to do with the evidence, is not in the paper.
 
     Nor is what nothing supports when the search doubts that the paper answers. A refusal claims nothing: it
-    is neither cited nor left uncited.
+    is neither cited nor left uncited. What sounds like one, but is the paper's own words, is none.
     """
-    refused = {span for span in sentences(text) if _REFUSAL.search(text[slice(*span)])}
+    said = {c.sentence for c in alignment.citations if _REFUSAL.search(quoted(c))}
+    refused = {s for s in sentences(text) if s not in said and _REFUSAL.search(text[slice(*s)])}
     citations = tuple(c for c in alignment.citations if c.sentence not in refused)
     uncited = tuple(span for span in alignment.uncited if span not in refused)
     claims = replace(alignment, citations=citations, uncited=uncited)

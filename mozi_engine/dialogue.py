@@ -96,8 +96,8 @@ class Held:
 class Dialogue:
     """Questions about one paper to one model, one at a time; between them the model reads the paper."""
 
-    def __init__(self, answerer: Answerer, using: Lock | None = None) -> None:
-        """`using` is locked by whoever uses the model, where others than this dialogue do."""
+    def __init__(self, answerer: Answerer, using: AbstractContextManager[object] | None = None) -> None:
+        """`using` is held by whoever uses the model, where others than this dialogue do."""
         self.answerer = answerer
         self.background: BackgroundReading | None = None
         self._using = using or Lock()

@@ -137,7 +137,7 @@ class ChatApp(Answers):
         """Go on with a conversation that was kept; "" is the last one."""
         from mozi_cli.tui import errands
 
-        self.errand(errands.resume, self.store, session)
+        self.errand(errands.resume, self.store, session, self.start.settings, self.model)
 
     def use_model(self, name: str) -> None:
         """Ask another model from now on."""
@@ -271,10 +271,15 @@ class ChatApp(Answers):
         if start.resume is not None:
             self.resume(start.resume)
         elif start.reference:
-            self._read(start.reference, start.password)
+            self._read(*self._named())
         elif start.mode == "paper":
             self.chat.action_library()
         self._go_on()
+
+    def _named(self) -> tuple[str, str | None]:
+        """The paper of the command line and its password, once: conversations chosen later have their own."""
+        start, self.start = self.start, replace(self.start, reference="", password=None)
+        return start.reference, start.password
 
     async def on_resumed(self, event: messages.Resumed) -> None:
         """A conversation goes on where it ended, with its paper and its model."""
@@ -283,11 +288,11 @@ class ChatApp(Answers):
         await self._turn_to(session, views)
         self.chat.question.remember(*(view.question for view in views))
         self.set_mode(session.mode)
-        if session.model and session.model != self.model:
-            self.use_model(session.model)
-        reference = self.start.reference or (session.paper.reference if session.paper else "")
-        if reference:
-            self._read(reference, self.start.password)
+        if event.model != self.model:
+            self.use_model(event.model)
+        reference, password = self._named()
+        if reference := reference or (session.paper.reference if session.paper else ""):
+            self._read(reference, password)
 
     def on_worked(self, event: messages.Worked) -> None:
         """Long work is under way."""

@@ -11,10 +11,12 @@ from mozi_cli.tui import messages
 from mozi_cli.tui.start import Start
 from mozi_engine import files
 from mozi_engine.errors import DataError, MoziError
-from mozi_engine.sessions.conversations import PaperRef, begin
+from mozi_engine.models import catalog
+from mozi_engine.sessions.conversations import PaperRef, Session, begin
 from mozi_engine.sessions.database import damaged
 from mozi_engine.sessions.exporting import WRITERS, Format
 from mozi_engine.sessions.store import Store
+from mozi_engine.settings import Settings
 
 if TYPE_CHECKING:
     from mozi_cli.tui.desk import Desk
@@ -53,14 +55,22 @@ def _store(*, private: bool) -> tuple[Store, MoziError | None]:
     return store, damaged(store.path, aside) if store.path and aside else None
 
 
-def resume(post: Post, store: Store, wanted: str) -> None:
-    """Load a conversation by its id; for "" the one held last. Raises DataError."""
+def resume(post: Post, store: Store, wanted: str, settings: Settings, model: str) -> None:
+    """Load a conversation by its id; for "" the one held last. `model` is at hand. Raises MoziError."""
     if not wanted:
         recent = store.recent(1)
         if not recent:
             raise DataError("there is no conversation to go on with", hint="Ctrl+O opens a paper")
         wanted = recent[0].session.id
-    post(messages.Resumed(store.load(wanted)))
+    conversation = store.load(wanted)
+    post(messages.Resumed(conversation, _model_of(conversation.session, settings, model)))
+
+
+def _model_of(session: Session, settings: Settings, at_hand: str) -> str:
+    """The catalogue's model that it was held with; the one at hand where either is a file's or a server's."""
+    known = {spec.name for spec in catalog.load()}
+    listed = settings.engine == "llamacpp" and not settings.adapter
+    return session.model if listed and {session.model, at_hand} <= known else at_hand
 
 
 def noticed(_: Post, store: Store, paper: PaperRef) -> None:

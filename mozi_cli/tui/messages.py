@@ -38,9 +38,10 @@ class DeskReady(Message):
 
 @dataclass
 class Resumed(Message):
-    """A conversation that was kept, to go on with."""
+    """A conversation that was kept, to go on with, and by which model."""
 
     conversation: Conversation
+    model: str
 
 
 @dataclass

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
+from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
 
@@ -216,7 +217,7 @@ class PaperPane(Widget, can_focus=True):
         self._entitle()
 
     def _entitle(self) -> None:
-        self.border_title = self._text.section
+        self.border_title = Content(self._text.section)
         place = f"page {self._page} of {self.pages}" if self._page else ""
         self.border_subtitle = f"{self._found()} · {place}" if self._matches else place
 

@@ -40,7 +40,7 @@ class Transcript(VerticalScroll, can_focus=True):
 
     def compose(self) -> ComposeResult:
         """What to do first, until there is a conversation."""
-        yield Static(id="welcome")
+        yield Static(id="welcome", markup=False)
 
     def on_mount(self) -> None:
         """Stay at the end while an answer grows, until someone scrolls."""

@@ -24,6 +24,8 @@ from mozi_engine.settings import Settings
 from mozi_engine.types import GenerationSettings, Prefill, Remembering, Turn, Usage
 
 _POLL = 0.02  # seconds between two looks at whether a read is held
+_STREAMED = ("stream", "read", "anticipate")  # methods that return events
+_LOAD_AGAIN = "load it again, or a smaller one; `mozi doctor` looks"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ class Known:
 
 
 class Apart:
-    """A local model that runs in a child process. Keeps what LlamaCpp keeps."""
+    """A local model that runs in a child process. Keeps types.Remembering and types.Anticipating."""
 
     def __init__(self, settings: Settings) -> None:
         """Load it: seconds, in which other threads go on. Raises what `engines.load` raises."""
@@ -105,18 +107,6 @@ class Apart:
     def restore(self, name: str, beginning: Sequence[Turn]) -> None:
         """Take up `states/name`, written after reading `beginning` or a part of it."""
         self._call("restore", name, tuple(beginning))
-
-    def brief(self, opening: Sequence[Turn]) -> Prefill:
-        """Read what prompts about single passages begin with. Saved and restored by the next two."""
-        return cast(Prefill, self._call("brief", tuple(opening)))
-
-    def save_brief(self, name: str) -> None:
-        """Write the state after `brief` to `states/name`."""
-        self._call("save_brief", name)
-
-    def restore_brief(self, name: str, opening: Sequence[Turn]) -> None:
-        """Take up `states/name`, written after `brief` of this opening."""
-        self._call("restore_brief", name, tuple(opening))
 
     def close(self) -> None:
         """End the process, whatever it is doing, and give its memory back."""
@@ -168,13 +158,30 @@ class Apart:
             return self._pipe.recv()
 
 
+class BriefedApart(Apart):
+    """One that also keeps what LlamaCpp keeps of single passages."""
+
+    def brief(self, opening: Sequence[Turn]) -> Prefill:
+        """Read what prompts about single passages begin with. Saved and restored by the next two."""
+        return cast(Prefill, self._call("brief", tuple(opening)))
+
+    def save_brief(self, name: str) -> None:
+        """Write the state after `brief` to `states/name`."""
+        self._call("save_brief", name)
+
+    def restore_brief(self, name: str, opening: Sequence[Turn]) -> None:
+        """Take up `states/name`, written after `brief` of this opening."""
+        self._call("restore_brief", name, tuple(opening))
+
+
 @contextmanager
 def _lost() -> Iterator[None]:
     try:
         yield
     except (EOFError, OSError) as error:
-        hint = "it may have run out of memory: load it again, or a smaller one; `mozi doctor` looks"
-        raise ModelError("the model's process has ended", hint) from error
+        raise ModelError(
+            "the model's process has ended", f"it may have run out of memory: {_LOAD_AGAIN}"
+        ) from error
 
 
 def _returned(end: End) -> Any:
@@ -202,29 +209,35 @@ def _serve(pipe: Connection) -> None:
 
 def _answer(model: Remembering, pipe: Connection) -> None:
     match pipe.recv():
-        case Call("stream" | "read" | "anticipate" as method, arguments):
-            more = () if method == "stream" else (pipe.poll,)
-            pipe.send(_all(getattr(model, method)(*arguments, *more), pipe))
         case Call(method, arguments):
-            try:
-                pipe.send(End(getattr(model, method)(*arguments)))
-            except MoziError as error:
-                pipe.send(End(error=error))
+            pipe.send(_done(model, method, arguments, pipe))
         case Stop():  # came after the events had ended by themselves
             pass
 
 
-def _all(events: EventStream[Any, None, None], pipe: Connection) -> End:
-    """Send the events as they come, until they end or the other side has heard enough."""
+def _done(model: Remembering, method: str, arguments: tuple[Any, ...], pipe: Connection) -> End:
+    """Do what is called, and send the events as they come."""
     try:
-        with closing(events):
-            for event in events:
-                pipe.send(event)
-                if pipe.poll():
-                    break
+        if method not in _STREAMED:
+            return End(getattr(model, method)(*arguments))
+        more = () if method == "stream" else (pipe.poll,)
+        _send_all(getattr(model, method)(*arguments, *more), pipe)
     except MoziError as error:
         return End(error=error)
+    except (EOFError, ConnectionError):
+        raise
+    except Exception as error:  # noqa: BLE001  the process's edge: the parent tells it
+        return End(error=ModelError(f"the model failed: {type(error).__name__}: {error}", _LOAD_AGAIN))
     return End()
+
+
+def _send_all(events: EventStream[Any, None, None], pipe: Connection) -> None:
+    """Send the events as they come, until they end or the other side has heard enough."""
+    with closing(events):
+        for event in events:
+            pipe.send(event)
+            if pipe.poll():
+                break
 
 
 if __name__ == "__main__":

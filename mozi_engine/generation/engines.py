@@ -80,9 +80,9 @@ def load_apart(settings: Settings) -> Generator:
     """The same, but a local model in a process of its own, so that other threads go on while it loads."""
     if settings.engine == "remote" or sys.platform == "win32":
         return load(settings)
-    from mozi_engine.generation.apart import Apart
+    from mozi_engine.generation.apart import Apart, BriefedApart
 
-    return Apart(settings)
+    return Apart(settings) if settings.engine == "torch" else BriefedApart(settings)
 
 
 def affordable(context: int, token_bytes: int, free_bytes: int) -> int:

@@ -6,6 +6,7 @@ import difflib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import dropwhile
 from typing import Any
 
 from starlette.requests import Request
@@ -91,7 +92,9 @@ def question(body: bytes) -> Question:
     """The body of a question. Raises Refused, QuestionError."""
     given = _known(fields(body), "question", "paper", "history")
     questions.check(asked := text(given, "question"))
-    return Question(asked.strip(), text(given, "paper", ""), _turns(given))
+    # The end of a conversation may begin in the middle of an exchange; what was asked there is not known.
+    history = tuple(dropwhile(lambda turn: turn.role != "user", _turns(given)))
+    return Question(asked.strip(), text(given, "paper", ""), history)
 
 
 def search(body: bytes) -> Search:

@@ -7,6 +7,7 @@ from collections.abc import Generator as EventStream
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass
+from threading import Lock
 
 from mozi_engine import answering, prompts
 from mozi_engine.answering import Token
@@ -25,6 +26,7 @@ from mozi_engine.types import (
     Generator,
     Passage,
     Prefill,
+    Remembering,
     Retriever,
     Turn,
     milliseconds_since,
@@ -50,22 +52,27 @@ class Voices:
     ) -> None:
         self.model, self._encoder = model, encoder
         self._settings, self._decoding = settings, decoding
+        # A server of its own is asked by several at once; one model here, by one.
+        self._using = Lock() if isinstance(model, Remembering) else nullcontext()
+        self._taking = Lock()
         self._about: tuple[Opened, Dialogue] | None = None
 
     def take_up(self, opened: Opened) -> Dialogue:
         """The paper's dialogue, begun where the last question was about another; seconds, the first time."""
-        if self._about and self._about[0] is opened:
-            return self._about[1]
-        self.close()
-        self._about = None
-        indexed, settings = opened.indexed, self._settings
-        dialogue = Dialogue(
-            answerer_of(indexed, self.model, self._encoder.encode, settings.passages, self._decoding)
-        )
-        if reading := acquaint(indexed, self.model, settings.states_gigabytes):
-            dialogue.read_on(reading)
-        self._about = (opened, dialogue)
-        return dialogue
+        with self._taking:
+            if self._about and self._about[0] is opened:
+                return self._about[1]
+            self.close()
+            self._about = None
+            indexed, settings = opened.indexed, self._settings
+            answerer = answerer_of(
+                indexed, self.model, self._encoder.encode, settings.passages, self._decoding
+            )
+            dialogue = Dialogue(answerer, self._using)
+            if reading := acquaint(indexed, self.model, settings.states_gigabytes):
+                dialogue.read_on(reading)
+            self._about = (opened, dialogue)
+            return dialogue
 
     def answer(
         self, opened: Opened, question: str, history: Sequence[Turn]
@@ -112,8 +119,9 @@ class Voices:
 
     def close(self) -> None:
         """Stop reading, and remember on the disk what was read."""
-        if self._about:
-            self._about[1].close()
+        if about := self._about:
+            about[1].close()
 
     def _aside(self) -> AbstractContextManager[None]:
-        return self._about[1].aside() if self._about else nullcontext()
+        about = self._about
+        return about[1].aside() if about else nullcontext()

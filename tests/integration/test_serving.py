@@ -273,10 +273,12 @@ def test_a_server_that_runs_the_model_is_sent_four_at_a_time(
     settings = Settings(engine="remote", base_url=openai.url)
     model = Remote(openai.url, name="qwen3")
     with serving(service_of(model, example_read, settings=settings)) as client, ExitStack() as asking:
+        answers = []
         for _ in range(4):
             asked = client.stream("POST", "/ask", json={"question": HOW_MANY}, headers=STREAM)
-            lines = events(asking.enter_context(asked).iter_lines())
-            assert next(name for name, _ in lines if name == "token")
+            answers.append(events(asking.enter_context(asked).iter_lines()))
+            assert next(name for name, _ in answers[-1] if name == "token")
+        assert not openai.hung_up.is_set()
         assert client.get("/health").json()["waiting"] == 0
         _leave_after(client, 1)
         assert len(openai.requests) == 4

@@ -19,6 +19,7 @@ from mozi_engine.sessions.conversations import Exchange
 from mozi_engine.sessions.store import Store
 from mozi_engine.settings import Settings
 from mozi_engine.types import GenerationSettings
+from tests.serving import pdf
 from tests.tui.chat import AUTHORS, HOW_MANY, Model, ask, chatting, put, shown
 from tests.tui.host import type_in, until
 
@@ -201,6 +202,30 @@ async def test_a_conversation_goes_on_where_it_ended(example_read: Path) -> None
         assert app.chat.page.page == 2
         await ask(app, pilot, "Why is that?")
         assert any(HOW_MANY in turn.text for prompt in model.prompts for turn in prompt)
+
+
+async def test_a_conversation_chosen_later_has_its_own_paper(example_read: Path, tmp_path: Path) -> None:
+    async with chatting(Model([AUTHORS]), example_read) as (app, pilot):
+        await ask(app, pilot, HOW_MANY)
+        kept = app.session
+    other = tmp_path / "other.pdf"
+    other.write_bytes(pdf("Tapirs live in the forest."))
+    async with chatting(Model([]), other) as (app, pilot):
+        await until(pilot, lambda: app.chat.status.state("index").stage == "ready", 60)
+        assert kept
+        app.resume(kept.id)
+        await until(pilot, lambda: app.session is not None and app.session.id == kept.id, 60)
+        await until(pilot, lambda: app.chat.page.pages == 8, 60)
+        assert app.session
+        assert app.session.paper == kept.paper
+
+
+async def test_a_title_in_square_brackets_is_shown_as_it_is(tmp_path: Path) -> None:
+    paper = tmp_path / "[Re] tapirs.pdf"
+    paper.write_bytes(pdf("Tapirs live in the forest."))
+    async with chatting(Model([]), paper) as (app, pilot):
+        await until(pilot, lambda: app.chat.status.state("index").stage == "ready", 60)
+        assert "[Re] tapirs" in shown(app)
 
 
 async def test_in_a_narrow_terminal_a_citation_uncovers_the_page(example_read: Path) -> None:

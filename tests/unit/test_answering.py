@@ -145,6 +145,8 @@ def test_a_question_that_shares_no_word_with_the_paper_still_gets_an_answer() ->
         "Our model is not state-of-the-art.",
         "The loss is not specific to graphs.",
         "Words are not given equal importance.",
+        "SQuAD 2.0 adds over 50,000 unanswerable questions.",
+        "The learning rate was not reported in prior work, so it was tuned on the development set.",
     ],
 )
 def test_a_negative_finding_is_an_answer_and_no_refusal(answer: str) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from multiprocessing import Pipe
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from mozi_engine.errors import ModelError
-from mozi_engine.generation.apart import Apart
+from mozi_engine.generation import apart, engines
+from mozi_engine.generation.apart import Apart, BriefedApart, Call, End
 from mozi_engine.settings import Settings
 from mozi_engine.types import Briefed, GenerationSettings, Prefill, Remembering, Turn
 
@@ -17,15 +20,15 @@ LONG = (Turn("system", "Do as you are told."), Turn("user", "word " * 200))
 
 
 @pytest.fixture
-def model(model_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Apart]:
+def model(model_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[BriefedApart]:
     monkeypatch.setenv("MOZI_HOME", str(model_home))
-    made = Apart(Settings(context=1024))
+    made = BriefedApart(Settings(context=1024))
     yield made
     made.close()
 
 
 @pytest.mark.model
-def test_it_answers_stops_and_answers_again(model: Apart) -> None:
+def test_it_answers_stops_and_answers_again(model: BriefedApart) -> None:
     decoding = GenerationSettings(max_new_tokens=8)
     assert isinstance(model, Remembering)
     assert isinstance(model, Briefed)
@@ -38,6 +41,36 @@ def test_it_answers_stops_and_answers_again(model: Apart) -> None:
     model.close()
     with pytest.raises(ModelError, match="process has ended"):
         model.count_tokens("hello")
+
+
+class Plain:
+    """As the torch engine: it keeps nothing of single passages."""
+
+    def count_tokens(self, text: str) -> int:
+        return len(text.split())
+
+    def stream(self, messages: object, settings: object) -> Iterator[str]:
+        yield "one"
+        raise ValueError("a bug")
+
+
+def test_a_bug_in_the_child_is_told_and_it_serves_on() -> None:
+    ours, theirs = Pipe()
+    model = cast("Remembering", Plain())
+    for call in (Call("stream", ((), None)), Call("count_tokens", ("two words",))):
+        ours.send(call)
+        apart._answer(model, theirs)
+    assert ours.recv() == "one"
+    failed = ours.recv().error
+    assert isinstance(failed, ModelError)
+    assert failed.message == "the model failed: ValueError: a bug"
+    assert ours.recv() == End(2)
+
+
+def test_only_llama_cpp_is_taken_to_keep_single_passages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Apart, "__init__", lambda self, settings: None)
+    assert isinstance(engines.load_apart(Settings()), BriefedApart)
+    assert not hasattr(engines.load_apart(Settings(engine="torch")), "brief")
 
 
 def test_what_the_child_raises_is_raised_here() -> None:
