@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import typer
 
@@ -12,7 +12,7 @@ from mozi_engine import settings as user_settings
 from mozi_engine.errors import DataError, ModelError, PaperError, SettingsError
 from mozi_engine.generation import engines
 from mozi_engine.indexing import Indexed
-from mozi_engine.reading import LEAST, RESERVED, taken_up
+from mozi_engine.reading import LEAST, RESERVED, Reading, taken_up
 from mozi_engine.retrieval.dense import Encoder
 from mozi_engine.settings import Settings
 from mozi_engine.types import Generator
@@ -29,16 +29,19 @@ def run(references: Sequence[str], password: str | None) -> None:
         )
     model: Generator | None = None
     encoder, failed = Encoder(), 0
+    read: dict[str, Reading] = {}
     for number, paper in enumerate(papers, start=1):
         console.note(f"{number} of {len(papers)}: {paper}")
         try:
             indexed = opening.paper(paper, settings, encoder, password)
             # Only now: no model is fetched for what is no paper.
             model = model or _model(settings)
-            _read(indexed, paper, model, settings)
+            name = indexed.paper.title or paper
+            read[name] = _read(indexed, name, model, settings)
         except PaperError as error:
             console.failure(error)
             failed += 1
+        check_kept(read, settings.states_gigabytes)
     if failed:
         raise typer.Exit(1)
 
@@ -62,8 +65,7 @@ def _model(settings: Settings) -> Generator:
     return engines.load(settings)
 
 
-def _read(indexed: Indexed, reference: str, model: Generator, settings: Settings) -> None:
-    name = indexed.paper.title or reference
+def _read(indexed: Indexed, name: str, model: Generator, settings: Settings) -> Reading:
     reading = taken_up(indexed.paper, model, settings.states_gigabytes)
     if reading is None:
         hint = f"raise `context` in settings.toml to {RESERVED + LEAST} or more, or free some memory"
@@ -74,3 +76,13 @@ def _read(indexed: Indexed, reference: str, model: Generator, settings: Settings
         hint = "free some disk space, or raise states_gigabytes in settings.toml"
         raise DataError(f"what the model read of {name} could not be kept", hint=hint)
     console.note(wording.remembered(name))
+    return reading
+
+
+def check_kept(read: Mapping[str, Reading], gigabytes: float) -> None:
+    """Raises DataError when a paper was forgotten for a later one: to read on would be in vain."""
+    if forgotten := [name for name, reading in read.items() if not reading.remembered]:
+        raise DataError(
+            f"states_gigabytes = {gigabytes:g} is full: {forgotten[0]} was forgotten again",
+            hint="raise it in settings.toml, and run this again: what is remembered is not read anew",
+        )

@@ -138,8 +138,8 @@ class Reading:
 
     @property
     def remembered(self) -> bool:
-        """Whether all that was read lies on the disk."""
-        return self._kept >= self.reached.done
+        """Whether all that was read lies on the disk: it was kept, and not forgotten for another since."""
+        return self._kept >= self.reached.done and states.file(self._name).exists()
 
     def recall(self) -> None:
         """Take up what was remembered of this paper, if anything was."""

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from mozi_cli.read import check_kept
 from mozi_engine import states
-from mozi_engine.errors import ModelError
+from mozi_engine.errors import DataError, ModelError
 from mozi_engine.prompts import render_whole
 from mozi_engine.reading import LEAST, RESERVED, BackgroundReading, Reading, beginning, estimated_tokens
 from mozi_engine.types import (
@@ -162,6 +163,17 @@ def test_a_paper_that_was_read_to_its_end_is_known_as_such() -> None:
     assert states.papers("reader") == frozenset()
     list(reading.steps())
     assert states.papers("reader") == {PAPER.id}
+
+
+def test_a_paper_that_was_forgotten_for_another_is_not_said_to_be_remembered() -> None:
+    first = Reading(PAPER, Reader(), LIMIT)
+    list(first.steps())
+    assert first.remembered
+    states.evict(0)
+    assert first.complete
+    assert not first.remembered
+    with pytest.raises(DataError, match="A Graph was forgotten again"):
+        check_kept({"A Graph": first}, 4.0)
 
 
 def test_reading_that_was_stopped_goes_on_where_it_was() -> None:
