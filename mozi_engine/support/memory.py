@@ -23,7 +23,11 @@ class Recalled:
 
 
 class Memory:
-    """The memory of one conversation. What is beyond the budget is summarised once, and added to."""
+    """The memory of one conversation. What is beyond the budget is summarised once, and added to.
+
+    Of a long conversation that is gone on with, as much is summarised as a prompt may repeat; what was said
+    before that is let go.
+    """
 
     def __init__(self, generator: Generator, characters: int = CHARACTERS) -> None:
         """`characters` is lowered where the model's context (in tokens) would not hold them."""
@@ -40,7 +44,7 @@ class Memory:
         if older[: len(self._older)] != self._older:  # another conversation
             self._older, self._summary = (), ""
         if new := older[len(self._older) :]:
-            self._summary = yield from self._summarised(new)
+            self._summary = yield from self._summarised(new[first_kept(new, self._characters) :])
             self._older = older
         return Recalled(self._summary, tuple(history[start:]))
 

@@ -265,6 +265,12 @@ def test_older_turns_are_summarised_once() -> None:
     assert len(model.prompts) == 3
 
 
+def test_a_very_long_conversation_is_summarised_from_its_newer_part() -> None:
+    talk, model = companion_of("They lost a paper.", ENGLISH)
+    told(talk, "I'm sad", turns(400))
+    assert len(model.prompts[0][1].text) < 1.5 * CHARACTERS
+
+
 # The paper
 
 
