@@ -1,6 +1,7 @@
 """An Answer as compact JSON and back. Its passages go apart, under their sha256: answers share them.
 
-Boxes are whole hundredths of a point, as in `paper.codec`; everything else comes back as it was.
+Boxes are whole hundredths of a point, as in `paper.codec`, and a search's chances are left out; everything
+else comes back as it was.
 """
 
 from __future__ import annotations
