@@ -1,13 +1,14 @@
 """Train the crisis classifier, and measure the whole screen.
 
     python benchmarks/crisis.py train --encoder OUT [--negatives SMILE.jsonl]
+    python benchmarks/crisis.py thresholds
     python benchmarks/crisis.py measure [--smile SMILE.jsonl] [--esconv ESCONV.jsonl]
 
 `train` reads `benchmarks/data/crisis_train.jsonl`, what `crisis_encoder.py` left in OUT and, as further
 messages without risk, a sample of what clients say in SMILE (Qiu et al., 2023; CC0), and writes
-`mozi_engine/support/classifier.tsv`. The threshold of each language is chosen on `crisis_test.jsonl`,
-`crisis_blind.jsonl` and `crisis_blind2.jsonl`. `measure` prints docs/results/support.md: those, and
-`crisis_blind3.jsonl` to `crisis_blind5.jsonl`, which were written by others and used for nothing.
+`mozi_engine/support/classifier.tsv`. The threshold of each language is chosen on `crisis_test.jsonl` and
+`crisis_blind.jsonl` to `crisis_blind6.jsonl`; `thresholds` chooses it anew for the weights that are there.
+`measure` prints docs/results/support.md: those, and `crisis_blind7.jsonl`, which was used for nothing.
 """
 
 from __future__ import annotations
@@ -42,8 +43,10 @@ L2 = 0.5
 STEPS = 200
 SMILE_WEIGHT = 0.4  # of one of SMILE's messages against one of the set's
 SMILE_SAMPLE = 500
-FALSE_ALARMS = 0.02  # on venting: what the thresholds are chosen for
-DEVELOPMENT = ("crisis_test", "crisis_blind", "crisis_blind2")  # where they are chosen
+FALSE_ALARMS = 0.0175  # on venting: what the thresholds are chosen for; other venting will alarm more
+BLIND = ("crisis_blind", *(f"crisis_blind{number}" for number in range(2, 8)))
+TITLES = ("First", "Second", "Third", "Fourth", "Fifth", "Sixth", "Seventh")
+DEVELOPMENT = ("crisis_test", *BLIND[:-1])  # where they are chosen
 RARE = 3  # words that are seen in fewer messages have no weight
 # Left out of the negatives: words that, in a real post, may mean risk that nobody has labelled.
 UNSURE = re.compile("自杀|轻生|不想活|想死|去死|自残|割腕|跳楼|结束生命|解脱|消失|遗书|伤害自己|活着|死")
@@ -77,6 +80,7 @@ def main() -> None:
     training.add_argument("--encoder", type=Path, required=True)
     training.add_argument("--negatives", type=Path)
     training.set_defaults(run=train)
+    commands.add_parser("thresholds").set_defaults(run=thresholds)
     measuring = commands.add_parser("measure")
     measuring.add_argument("--smile", type=Path)
     measuring.add_argument("--esconv", type=Path)
@@ -107,6 +111,24 @@ def train(options: argparse.Namespace) -> None:
         }
         lines += [f"{lang}\t{name}\t{weight:.4g}" for name, weight in table.items()]
         print(f"{lang}: {len(table) - 2} weights, threshold {table['(threshold)']:.3f}")
+    WEIGHTS.write_text("\n".join(lines) + "\n", "utf-8")
+
+
+def thresholds(_: argparse.Namespace) -> None:
+    """Choose the thresholds of the weights that ship, and write them beside these."""
+    lines = WEIGHTS.read_text("utf-8").splitlines()
+    tables: dict[str, dict[str, float]] = {lang: {} for lang in LANGUAGES}
+    for line in lines:
+        if not line.startswith("#"):
+            lang, name, weight = line.split("\t")
+            tables[lang][name] = float(weight)
+    for place, line in enumerate(lines):
+        lang, name, *_ = line.split("\t") if "\t" in line else ("", "")
+        if name == "(threshold)":
+            weights = {feature: w for feature, w in tables[lang].items() if feature not in ("(bias)", name)}
+            chosen = threshold(lang, tables[lang]["(bias)"], weights)
+            lines[place] = f"{lang}\t{name}\t{chosen:.4g}"
+            print(f"{lang}: {chosen:.3f}")
     WEIGHTS.write_text("\n".join(lines) + "\n", "utf-8")
 
 
@@ -252,12 +274,8 @@ def measure(options: argparse.Namespace) -> None:
         f"trained on {len(trained)} of {len({m.template for m in trained})} others.\n"
     )
     table(tested)
-    for title, name in (
-        ("First", "crisis_blind"),
-        ("Second", "crisis_blind2"),
-        ("Third", "crisis_blind3"),
-        ("Fourth", "crisis_blind4"),
-        ("Fifth", "crisis_blind5"),
+    for title, name in zip(
+        ("First", "Second", "Third", "Fourth", "Fifth", "Sixth", "Seventh"), BLIND, strict=True
     ):
         blind = read(DATA / f"{name}.jsonl")
         print(f"\n## {title} blind set\n")

@@ -22,6 +22,9 @@ _TRADITIONAL = str.maketrans(
     "殺來結書兒輕尋斷讓過還這個們嗎說話對樣麼沒為會時間學論導師實驗稿課題壓點開關傷痛腕藥數樓頂橋車輛離別見親愛媽爺負擔連繼續堅撐煩準備買繩遺寫選義處誰無盡盡覺夢",
     "杀来结书儿轻寻断让过还这个们吗说话对样么没为会时间学论导师实验稿课题压点开关伤痛腕药数楼顶桥车辆离别见亲爱妈爷负担连继续坚撑烦准备买绳遗写选义处谁无尽尽觉梦",
 )
+# A probability under which a hint is none: in all labelled sets it dismisses 99 of 116 false ones and none of
+# 641 true ones.
+_UNLIKELY = 0.2
 _QUOTED = re.compile(r"[“\"「『][^”\"」』]*[”\"」』]|(?<!\w)'[^']*'(?!\w)")
 
 
@@ -43,6 +46,7 @@ class Risk:
 class _Sign:
     name: str
     about: About
+    hint: bool
     patterns: tuple[re.Pattern[str], ...]
 
 
@@ -83,19 +87,34 @@ def unexcused(text: str) -> str:
 
 
 def ruled(text: str) -> Risk | None:
-    """What the rules alone say of a text that is `plain` and `unexcused`."""
+    """What the rules say of a text that is `plain` and `unexcused`.
+
+    Hints (a farewell, things given away) count where the classifier does not rule risk out.
+    """
     for sign in _rules().signs:
         for pattern in sign.patterns:
-            if found := pattern.search(text):
+            if (found := pattern.search(text)) and not (sign.hint and _out_of_question(text)):
                 return Risk(sign.about, sign.name, found[0].strip())
     return None
+
+
+def _out_of_question(text: str) -> bool:
+    return classifier.probability(text) < _UNLIKELY
 
 
 @cache
 def _rules() -> _Rules:
     table = tomllib.loads(package_files("mozi_engine.support").joinpath("signs.toml").read_text("utf-8"))
     return _Rules(
-        re.compile(table["work"]),
-        tuple(map(re.compile, table["harmless"])),
-        tuple(_Sign(s["name"], s["about"], tuple(map(re.compile, s["patterns"]))) for s in table["sign"]),
+        _compiled(table["work"]),
+        tuple(map(_compiled, table["harmless"])),
+        tuple(
+            _Sign(s["name"], s["about"], s.get("hint", False), tuple(map(_compiled, s["patterns"])))
+            for s in table["sign"]
+        ),
     )
+
+
+def _compiled(pattern: str) -> re.Pattern[str]:
+    """An English word ends where Chinese begins, also without a space: "打算kill myself"."""
+    return re.compile(pattern, re.ASCII)

@@ -14,6 +14,7 @@ from mozi_engine.support import classifier, crisis, meaning
 from mozi_engine.support.crisis import screen
 
 DATA = Path(__file__).parents[2] / "benchmarks" / "data"
+BLIND = ("blind", *(f"blind{number}" for number in range(2, 8)))
 
 
 def labelled(name: str) -> list[dict[str, str]]:
@@ -38,6 +39,11 @@ def share(rows: list[dict[str, str]], kinds: set[str]) -> float:
         "Everyone would be better off without me",
         "I've never wanted to die as much as I do tonight",
         "今晚我就了结，别劝我",
+        "导师不知道，我打算kill myself，就这周",
+        "Ich will nicht mehr leben",
+        "死にたい",
+        "took all the tablets about twenty minutes ago",
+        "昨天试了一次没成功，脖子上还有印子",
     ],
 )
 def test_risk_is_seen(text: str) -> None:
@@ -59,6 +65,9 @@ def test_risk_is_seen(text: str) -> None:
         "I've made my peace with the minor revision",
         "只有一条路了：换题",
         "I'd rather die than write another related work section",
+        "要死要死要死，明早组会，图一张没做",
+        "The paper will live or die by Figure 3",
+        "Saying goodbye to the lab on Friday, new job in Lyon starts the 1st!",
         "",
         "   ",
         "?",
@@ -74,6 +83,7 @@ def test_venting_idioms_and_research_are_not_risk(text: str) -> None:
         ("My roommate keeps saying he'd be better off dead.", "other"),
         ("我师妹跟我说她不想活了", "other"),
         ("A postdoc in my lab died by suicide last month", "loss"),
+        ("She died by suicide in March, her mug is still on the shelf", "loss"),
         ("I tried to kill myself in my second year.", "past"),
         ("三年前我吞过药，是我妈发现的", "past"),
     ],
@@ -82,6 +92,12 @@ def test_it_tells_whose_risk_it_is(text: str, about: str) -> None:
     found = screen(text)
     assert found
     assert found.about == about
+
+
+def test_what_is_said_plainly_needs_no_second_opinion(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(classifier, "probability", lambda text: 0.0)
+    assert screen("I want to kill myself")
+    assert screen("Saying goodbye to everyone, this is my last message") is None  # a hint does
 
 
 def test_the_weights_were_made_with_the_encoder_that_ships() -> None:
@@ -98,7 +114,8 @@ def test_any_text_can_be_screened(text: str) -> None:
 
 
 def test_train_and_test_share_no_template_and_no_text() -> None:
-    train, test, blind = labelled("train"), labelled("test"), labelled("blind")
+    train, test = labelled("train"), labelled("test")
+    blind = [row for name in BLIND for row in labelled(name)]
     assert len(train) + len(test) >= 600
     for key in ("template", "text"):
         assert not {row[key] for row in train} & {row[key] for row in test}
@@ -110,9 +127,8 @@ def test_train_and_test_share_no_template_and_no_text() -> None:
         assert row["template"].startswith(f"{row['lang']}/{row['class']}/")
 
 
-@pytest.mark.parametrize(("name", "oblique"), [("test", 0.65), ("blind", 0.55)])
-def test_the_screen_is_no_worse_than_when_it_was_measured(name: str, oblique: float) -> None:
-    rows = labelled(name)
-    assert share(rows, {"explicit"}) >= 0.85
-    assert share(rows, {"oblique"}) >= oblique
-    assert share(rows, {"venting"}) <= 0.05
+def test_the_screen_is_no_worse_than_when_it_was_measured() -> None:
+    rows = [row for name in BLIND for row in labelled(name)]
+    assert share(rows, {"explicit"}) >= 0.95
+    assert share(rows, {"oblique"}) >= 0.85
+    assert share(rows, {"venting"}) < 0.03
