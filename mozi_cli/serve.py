@@ -58,7 +58,7 @@ def serve(
     """Answer questions about papers over HTTP; talk as the companion, too.
 
     JSON in and out: GET / names the paths. This machine alone is served, unless a --key is given. Nothing of
-    what is asked is kept. Ctrl-C ends it.
+    what is asked is written to the disk. Ctrl-C ends it.
     """
     from mozi_engine import settings as user_settings
     from mozi_engine.types import GenerationSettings

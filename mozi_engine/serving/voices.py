@@ -20,6 +20,7 @@ from mozi_engine.serving.requests import Message
 from mozi_engine.settings import Settings
 from mozi_engine.support import companion
 from mozi_engine.support.companion import Companion
+from mozi_engine.support.memory import Memory
 from mozi_engine.types import (
     Evidence,
     GenerationSettings,
@@ -31,6 +32,8 @@ from mozi_engine.types import (
     Turn,
     milliseconds_since,
 )
+
+SUMMARIES = 32  # of long conversations with the companion that are held, a thousand characters each
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,7 @@ class Voices:
         self._using = Lock() if isinstance(model, Remembering) else nullcontext()
         self._taking = Lock()
         self._about: tuple[Opened, Dialogue] | None = None
+        self._memory = Memory(model, summaries=SUMMARIES)
 
     def take_up(self, opened: Opened) -> Dialogue:
         """The paper's dialogue, begun where the last question was about another; seconds, the first time."""
@@ -95,7 +99,8 @@ class Voices:
         `decoding` is the request's, where it has one; `retriever` searches the paper that it names.
         """
         message = heard.message
-        friend = Companion(self.model, decoding or self._decoding, message.locale, retriever)
+        decoding = decoding or self._decoding
+        friend = Companion(self.model, decoding, message.locale, retriever, self._memory)
         with nullcontext() if heard.fixed else self._aside():
             yield from friend.reply(message.text, message.history)
 

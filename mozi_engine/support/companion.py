@@ -69,7 +69,7 @@ Event = Prefill | Token | Replied
 
 
 class Companion:
-    """Talks with one person about how they are. It holds the summary of a long conversation, no more."""
+    """Talks with one person about how they are. What it knows of a long conversation is in its memory."""
 
     def __init__(
         self,
@@ -77,12 +77,16 @@ class Companion:
         settings: GenerationSettings,
         locale: str = "",
         retriever: Retriever | None = None,
+        memory: Memory | None = None,
     ) -> None:
-        """`locale` is the setting of that name; `retriever` searches the paper that is open, if one is."""
+        """`locale` is the setting of that name; `retriever` searches the paper that is open, if one is.
+
+        `memory` is one that outlives the companion, where every message of a conversation has its own.
+        """
         self._generator = generator
         self._settings = replace(settings, max_new_tokens=min(settings.max_new_tokens, _TOKENS))
         self._locale, self._retriever = locale, retriever
-        self._memory = Memory(generator)
+        self._memory = memory or Memory(generator)
 
     def reply(self, message: str, history: Sequence[Turn] = ()) -> EventStream[Event, None, None]:
         """Events as they happen, Replied last. Closing the iterator stops the generation.

@@ -339,6 +339,45 @@ def say(client: httpx.Client, message: str, history: list[tuple[str, str]]) -> d
     return record
 
 
+def long_talk(name: str, exchanges: int = 20) -> list[tuple[str, str]]:
+    said = [("user", f"My {name} was rejected"), ("assistant", REPLY)]
+    for nth in range(1, exchanges):
+        said += [("user", f"{nth} {'and so on ' * 20}"), ("assistant", REPLY)]
+    return said
+
+
+def test_a_long_conversation_is_summarised_once_and_gone_on_from(
+    client: httpx.Client, model: Scripted, home: Path
+) -> None:
+    history = long_talk("thesis")
+    model.replies += ["A tapir thesis was rejected.", REPLY]
+    assert say(client, "all of it", history)["reply"] == REPLY
+    for message in ("every page", "and the figures"):
+        history += [("user", "all of it"), ("assistant", REPLY)]
+        model.replies.append(REPLY)
+        assert say(client, message, history)["reply"] == REPLY
+        assert "A tapir thesis was rejected." in model.prompts[-1][0].text
+    assert len(model.prompts) == 4
+    model.replies += ["Still a tapir thesis.", REPLY]
+    say(client, "all of it", long_talk("thesis", 45))
+    assert model.prompts[-2][-1].text.startswith("Before: A tapir thesis was rejected.")
+    assert "My thesis" not in model.prompts[-2][-1].text
+    written = b"".join(file.read_bytes() for file in home.rglob("*") if file.is_file())
+    assert b"tapir" not in written
+
+
+def test_nobody_gets_the_summary_of_another_conversation(client: httpx.Client, model: Scripted) -> None:
+    model.replies += ["A thesis was rejected.", REPLY, "A grant was rejected.", REPLY, REPLY, REPLY]
+    for name in ("thesis", "grant", "thesis", "grant"):
+        say(client, "all of it", long_talk(name))
+        assert f"A {name} was rejected." in model.prompts[-1][0].text
+    model.replies += ["A cat died.", REPLY]
+    edited = [("user", "My cat died"), *long_talk("thesis")[1:]]
+    say(client, "all of it", edited)
+    assert "thesis" not in model.prompts[-2][-1].text
+    assert "A cat died." in model.prompts[-1][0].text
+
+
 def test_on_risk_no_model_is_asked_until_the_person_has_answered(
     client: httpx.Client, model: Scripted
 ) -> None:

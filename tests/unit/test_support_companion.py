@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -11,7 +12,7 @@ from mozi_engine.prompts import begins, language
 from mozi_engine.support import care, companion
 from mozi_engine.support.companion import Companion, Replied, Reply, Token, introduction
 from mozi_engine.support.crisis import screen
-from mozi_engine.support.memory import CHARACTERS, first_kept
+from mozi_engine.support.memory import CHARACTERS, Memory, Recalled, first_kept
 from mozi_engine.types import Evidence, GenerationSettings, Turn
 from tests.conftest import Scripted, passage
 
@@ -269,6 +270,113 @@ def test_a_very_long_conversation_is_summarised_from_its_newer_part() -> None:
     talk, model = companion_of("They lost a paper.", ENGLISH)
     told(talk, "I'm sad", turns(400))
     assert len(model.prompts[0][1].text) < 1.5 * CHARACTERS
+
+
+def talked(name: str, count: int = 40) -> list[Turn]:
+    """A conversation in which everything that is said begins with the name."""
+    return [Turn(turn.role, name + turn.text) for turn in turns(count)]
+
+
+class Telling:
+    """A generator that sums up what it is given by the name of the conversation that it begins with."""
+
+    name = "telling"
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def stream(self, messages: Sequence[Turn], settings: GenerationSettings) -> Iterator[str]:
+        self.asked.append(messages[-1].text)
+        yield messages[-1].text.split()[1]
+
+
+def recalled(memory: Memory, history: Sequence[Turn]) -> Recalled:
+    recall = memory.recall(history)
+    try:
+        while True:
+            next(recall)
+    except StopIteration as end:
+        value: Recalled = end.value
+        return value
+
+
+def test_a_summary_is_gone_on_from_as_the_conversation_grows() -> None:
+    model = Telling()
+    memory = Memory(model, summaries=4)
+    history = talked("a ", 200)
+    starts = {end - len(recalled(memory, history[:end]).recent) for end in range(0, 202, 2)} - {0}
+    assert len(model.asked) == len(starts) > 2
+    assert [asked.startswith("Before: a") for asked in model.asked] == [False, *[True] * (len(starts) - 1)]
+    told = [turn.text for turn in history[: max(starts)]]
+    assert [sum(text in asked for asked in model.asked) for text in told] == [1] * len(told)
+
+
+def test_what_is_said_a_second_time_needs_no_second_summary() -> None:
+    model = Telling()
+    memory = Memory(model)
+    first = recalled(memory, talked("a "))
+    assert recalled(memory, talked("a ")) == memory.known(talked("a ")) == first
+    assert len(model.asked) == 1
+
+
+def test_conversations_that_share_a_memory_do_not_mix() -> None:
+    model = Telling()
+    memory = Memory(model, summaries=2)
+    for _ in range(3):
+        assert recalled(memory, talked("a ")).summary == "a"
+        assert recalled(memory, talked("b ")).summary == "b"
+    assert len(model.asked) == 2
+
+
+@pytest.mark.parametrize(
+    "edited",
+    [
+        lambda older: [Turn("user", "b"), *older[1:]],
+        lambda older: older[2:],
+        lambda older: [Turn("assistant", older[0].text), *older[1:]],
+        lambda older: [Turn("user", older[0].text + older[1].text), Turn("assistant", ""), *older[2:]],
+        lambda older: [*older[:3], Turn("assistant", "b"), *older[4:]],
+    ],
+)
+def test_an_edited_conversation_is_summarised_anew(edited: Callable[[list[Turn]], list[Turn]]) -> None:
+    model = Telling()
+    memory = Memory(model, summaries=4)
+    history = talked("a ")
+    recalled(memory, history)
+    assert memory.known(edited(history)) is None
+    recalled(memory, edited(history))
+    assert not model.asked[1].startswith("Before:")
+
+
+def test_as_many_summaries_are_held_as_was_said_those_used_last() -> None:
+    model = Telling()
+    memory = Memory(model, summaries=2)
+    for name in ("a ", "b ", "a ", "c "):
+        recalled(memory, talked(name))
+    assert [memory.known(talked(name)) is not None for name in ("a ", "b ", "c ")] == [True, False, True]
+
+
+def test_a_model_that_does_not_stop_in_time_leaves_a_summary_that_is_not_long() -> None:
+    assert len(recalled(Memory(Scripted(["on and on " * 1000])), turns(40)).summary) == 1000
+
+
+def test_a_summary_that_was_broken_off_is_not_held() -> None:
+    model = Scripted(["They lost a paper.", "They lost a paper."])
+    memory = Memory(model)
+    broken = memory.recall(turns(40))
+    next(broken)
+    broken.close()
+    assert memory.known(turns(40)) is None
+    assert recalled(memory, turns(40)).summary == "They lost a paper."
+
+
+def test_threads_share_a_memory() -> None:
+    memory = Memory(Telling(), summaries=3)
+    names = [f"{letter} " for letter in "abcdefgh"] * 20
+    with ThreadPoolExecutor(8) as threads:
+        found = list(threads.map(lambda name: recalled(memory, talked(name)).summary, names))
+    assert found == [name.strip() for name in names]
+    assert sum(memory.known(talked(name)) is not None for name in sorted(set(names))) == 3
 
 
 # The paper
