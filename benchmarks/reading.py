@@ -27,7 +27,7 @@ from chat import directly, machine
 
 from mozi_engine import prompts, states
 from mozi_engine.answering import Answerer, Done
-from mozi_engine.dialogue import Dialogue, answerer_of, brief, informed
+from mozi_engine.dialogue import Dialogue, acquaint, answerer_of, informed
 from mozi_engine.files import data_dir
 from mozi_engine.generation import engines
 from mozi_engine.indexing import Indexed, index
@@ -86,7 +86,7 @@ def measure(paper: Path, *, plain: bool) -> Row:
     model = load()
     reading = Reading(indexed.paper, model, 10**10)
     answerer = answerer_of(indexed, model, encoder.encode, 4, DECODING)
-    brief(indexed, model, 10)
+    acquaint(indexed, model, 10)
     before = costs(answerer)
     began = time.perf_counter()
     list(reading.steps())

@@ -14,10 +14,10 @@ import typer
 from mozi_cli import console, keeping, opening, wording
 from mozi_engine import settings as user_settings
 from mozi_engine.answering import Answerer, Event
-from mozi_engine.dialogue import Dialogue, acquaint, answerer_of, informed
+from mozi_engine.dialogue import Dialogue, acquaint, answerer_of, briefing, informed
 from mozi_engine.errors import DataError, MoziError
 from mozi_engine.questions import check
-from mozi_engine.reading import RESERVED, Reading, beginning, estimated_tokens, taken_up
+from mozi_engine.reading import RESERVED, Brief, Reading, beginning, estimated_tokens, taken_up
 from mozi_engine.retrieval.dense import Encoder
 from mozi_engine.sessions import records
 from mozi_engine.sessions.conversations import Conversation, PaperRef
@@ -55,7 +55,9 @@ def run(
     read_ms = (time.perf_counter() - started) * 1000
     answerer = answerer_of(indexed, generator, encoder.encode, settings.passages, decoding)
     gigabytes = settings.states_gigabytes
-    if not whole:
+    if in_person and not whole:  # the opening is read between the questions, too
+        reading = taken_up(indexed.paper, generator, gigabytes)
+    elif not whole:
         reading = acquaint(indexed, generator, gigabytes)
     elif reading := taken_up(indexed.paper, generator, gigabytes):
         opening.read_on(reading, indexed.paper.pages)
@@ -64,7 +66,8 @@ def run(
         text = beginning(indexed.paper, context - RESERVED, estimated_tokens)
         answerer = replace(answerer, beginning=text.turns, abridged=bool(text.left_out))
     if in_person:
-        _converse(answerer, reading, PaperRef.of(indexed.paper, paper), before, private=private)
+        brief = briefing(indexed, generator, gigabytes)
+        _converse(answerer, brief, reading, PaperRef.of(indexed.paper, paper), before, private=private)
     else:
         _answer_all(asked or _piped(), informed(answerer, reading), read_ms, as_json=as_json)
 
@@ -108,6 +111,7 @@ def _before(resume: str | None, *, in_person: bool) -> Conversation | None:
 
 def _converse(
     answerer: Answerer,
+    brief: Brief | None,
     reading: Reading | None,
     paper: PaperRef,
     before: Conversation | None,
@@ -125,8 +129,7 @@ def _converse(
     session = keeping.session(paper, answerer.generator.name, before)
     store = keeping.store_for(paper, private=private)
     dialogue = Dialogue(answerer)
-    if reading:
-        dialogue.read_on(reading)
+    dialogue.read_on(brief, reading)
     history = before.history("paper") if before else []
     try:
         while (question := console.ask()) is not None:
@@ -144,13 +147,14 @@ def _converse(
 
 def _tell_how_far(dialogue: Dialogue) -> None:
     background = dialogue.background
-    if background and not background.reading.complete:
-        console.note(wording.read_so_far(background, dialogue.answerer.paper.pages))
+    reading = background.reading if background else None
+    if background and reading and not reading.complete:
+        console.note(wording.read_so_far(reading, background.failure, dialogue.answerer.paper.pages))
 
 
 def leave(dialogue: Dialogue) -> None:
     """Keep what was read. The model ends its batch first; who cannot wait for that loses the reading."""
-    if dialogue.background and not dialogue.background.reading.complete:
+    if dialogue.background and not dialogue.background.complete:
         console.note("keeping what the model has read…")
     try:
         dialogue.close()

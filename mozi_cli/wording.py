@@ -11,9 +11,9 @@ from mozi_engine.quotations import NOT_IN_PAPER, Quote, doubts, marked, quotes
 from mozi_engine.types import Answer, Evidence, Passage
 
 if TYPE_CHECKING:  # the full screen waits for these words before its first paint
-    from mozi_engine.errors import DataError
+    from mozi_engine.errors import DataError, MoziError
     from mozi_engine.models.catalog_file import ModelSpec
-    from mozi_engine.reading import BackgroundReading
+    from mozi_engine.reading import Reading
     from mozi_engine.sessions.conversations import Conversation, Exchange, PaperRef, Session, Summary
 
 NOT_KEPT = "this conversation is not kept"
@@ -110,11 +110,11 @@ def served(address: str, *, keyed: bool, papers: int) -> str:
     return "\n".join(lines)
 
 
-def read_so_far(background: BackgroundReading, pages: int) -> str:
+def read_so_far(reading: Reading, failure: MoziError | None, pages: int) -> str:
     """How far the model is, while answers still come from passages."""
-    if background.failure:
-        return f"answered from passages; the model stopped reading: {background.failure.message}"
-    page = background.reading.beginning.page(background.reading.reached)
+    if failure:
+        return f"answered from passages; the model stopped reading: {failure.message}"
+    page = reading.beginning.page(reading.reached)
     return f"answered from passages; the model is reading page {page} of {pages}"
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Generator as EventStream
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from dataclasses import replace
+from functools import partial
 from threading import Lock
 
 from mozi_engine import prompts
@@ -13,8 +14,8 @@ from mozi_engine.answering import Answerer, Event
 from mozi_engine.citations import Encode
 from mozi_engine.generation import engines
 from mozi_engine.indexing import Indexed
-from mozi_engine.reading import BackgroundReading, Reading, taken_up
-from mozi_engine.types import Anticipating, GenerationSettings, Prefill, Turn, Usage
+from mozi_engine.reading import BackgroundReading, Brief, Reading, taken_up
+from mozi_engine.types import Anticipating, Briefed, GenerationSettings, Prefill, Turn, Usage
 from mozi_engine.types import Generator as Model
 
 
@@ -35,12 +36,16 @@ def informed(answerer: Answerer, reading: Reading | None) -> Answerer:
     return answerer
 
 
-def brief(indexed: Indexed, model: Model, gigabytes: float) -> None:
-    """Have the model know the paper's opening, with which all prompts from its passages begin.
+def briefing(indexed: Indexed, model: Model, gigabytes: float) -> Brief | None:
+    """What has the model know the paper's opening, with which all prompts from its passages begin.
 
-    Seconds, the first time; `gigabytes` is what the states on the disk may take. Raises ModelError.
+    Seconds, the first time; `gigabytes` is what the states on the disk may take. None where the model keeps
+    no such thing.
     """
-    engines.brief(model, prompts.render_opening(indexed.paper.title, indexed.opening), gigabytes)
+    if not isinstance(model, Briefed):
+        return None
+    opening = prompts.render_opening(indexed.paper.title, indexed.opening)
+    return partial(engines.brief, model, opening, gigabytes)
 
 
 def acquaint(indexed: Indexed, model: Model, gigabytes: float) -> Reading | None:
@@ -49,8 +54,9 @@ def acquaint(indexed: Indexed, model: Model, gigabytes: float) -> Reading | None
     The reading that goes on from there, as `reading.taken_up` says; `gigabytes` as there. Raises ModelError.
     """
     reading = taken_up(indexed.paper, model, gigabytes)
-    if not (reading and reading.complete):
-        brief(indexed, model, gigabytes)
+    brief = briefing(indexed, model, gigabytes)
+    if brief and not (reading and reading.complete):
+        brief(lambda: False)
     return reading
 
 
@@ -108,9 +114,18 @@ class Dialogue:
             self.answerer, paper=indexed.paper, retriever=indexed.retriever, opening=indexed.opening
         )
 
-    def read_on(self, reading: Reading, report: Callable[[Prefill], object] | None = None) -> None:
-        """Let the model read the paper between questions; `report` is called in a thread."""
-        self.background = BackgroundReading(reading, report)
+    def read_on(
+        self,
+        brief: Brief | None,
+        reading: Reading | None,
+        report: Callable[[Prefill], object] | None = None,
+    ) -> None:
+        """Let the model read between questions: the opening, then the paper, where it can.
+
+        `report` is called in a thread.
+        """
+        if brief or reading:
+            self.background = BackgroundReading(brief, reading, report)
 
     @contextmanager
     def aside(self) -> Iterator[None]:
@@ -132,8 +147,13 @@ class Dialogue:
 
         The reading is to be held meanwhile. Raises ModelError.
         """
-        reading = self.background.reading if self.background else None
-        read_ahead(self.answerer.generator, informed(self.answerer, reading).expected(draft, history), held)
+        background = self.background
+        expected = informed(self.answerer, background.reading if background else None).expected(
+            draft, history
+        )
+        if background and not expected:  # what the model has to search first begins with the opening, too
+            background.brief(held)
+        read_ahead(self.answerer.generator, expected, held)
 
     def close(self) -> None:
         """Stop reading at the end of the piece under way, and remember on the disk what was read."""

@@ -17,6 +17,8 @@ RESERVED = 3072  # tokens of the context kept free for the conversation, single 
 LEAST = 1024  # tokens of a paper below which reading it whole is no help
 _SAVED_EVERY = 2048  # tokens: about what a killed process loses at most
 
+Brief = Callable[[Callable[[], bool]], bool]  # as `engines.brief`: given `held`, whether all is known
+
 _UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
 # When a paper is longer than the context, sections are read in this order; words are looked for in titles.
@@ -203,10 +205,20 @@ def taken_up(paper: Paper, model: Model, gigabytes: float) -> Reading | None:
 class BackgroundReading:
     """Reads on in a thread, and steps aside for questions."""
 
-    def __init__(self, reading: Reading, report: Callable[[Prefill], object] | None = None) -> None:
-        """`report` is called in the thread, after every piece. What stops the reading is in `failure`."""
+    def __init__(
+        self,
+        brief: Brief | None,
+        reading: Reading | None,
+        report: Callable[[Prefill], object] | None = None,
+    ) -> None:
+        """A paper that is not known whole begins with its opening, by `brief`.
+
+        `report` is called in the thread, after every piece of the paper. What stops the reading is in
+        `failure`.
+        """
         self.reading = reading
         self.failure: MoziError | None = None
+        self._brief = None if reading and reading.complete else brief
         self._report = report
         self._model = threading.Lock()  # held by whoever uses the model
         self._wanted = threading.Event()
@@ -222,6 +234,17 @@ class BackgroundReading:
             self._wanted.clear()
             yield
 
+    def brief(self, held: Callable[[], bool]) -> None:
+        """Have the model read the opening on, until `held`; for who has the model aside."""
+        # An opening that the model does not get on with is no reason to stay there.
+        if self._brief and (self._brief(held) or not held()):
+            self._brief = None
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is left to read."""
+        return self._brief is None and (self.reading is None or self.reading.complete)
+
     def close(self) -> None:
         """Stop reading, and remember what was read."""
         self._closed.set()
@@ -229,15 +252,19 @@ class BackgroundReading:
 
     def _run(self) -> None:
         try:
-            while not (self.reading.complete or self._closed.is_set()):
+            while not (self.complete or self._closed.is_set()):
                 with self._model:
                     self._read_on()
                 self._let_by()
-            self.reading.keep()
+            if self.reading:
+                self.reading.keep()
         except MoziError as error:
             self.failure = error
 
     def _read_on(self) -> None:
+        self.brief(self._held)
+        if self._brief or self.reading is None:
+            return
         with closing(self.reading.steps(self._held)) as steps:
             for step in steps:
                 if self._report:

@@ -307,12 +307,12 @@ class Briefed(Generator, Protocol):
     identity: str
     states: Path
 
-    def brief(self, opening: Sequence[Turn]) -> Prefill:
-        """Read the opening of prompts to come; its state is that of the next two. Raises ModelError."""
+    def brief(self, opening: Sequence[Turn], held: Callable[[], bool]) -> EventStream[Prefill, None, None]:
+        """Read the opening of prompts to come, as `Remembering.read` does, and with the same ends."""
         ...
 
     def save_brief(self, name: str) -> None:
-        """Write the state after `brief` to `states/name`. Raises ModelError."""
+        """Write the state after `brief`, of all of the opening, to `states/name`. Raises ModelError."""
         ...
 
     def restore_brief(self, name: str, opening: Sequence[Turn]) -> None:

@@ -34,11 +34,15 @@ class Coming:
     def stream(
         self, messages: Sequence[Turn], settings: GenerationSettings
     ) -> EventStream[str | Prefill | Usage, None, None]:
-        """As the model's own; before it is there, a Prefill of nothing now and then. Raises why it fails."""
+        """As the model's own, after a Prefill of nothing; now and then another, before it is there.
+
+        Raises why it fails.
+        """
         while not self._known.wait(_HEARTBEAT):
             yield Prefill(0, 0, 0)
         if self.arrived is None:
             raise self._failure or ModelError("the model was put away", hint="ask again")
+        yield Prefill(0, 0, 0)  # who waited until others had done with it may not want it any more
         yield from self.arrived.stream(messages, settings)
 
     def anticipate(

@@ -18,14 +18,14 @@ from mozi_cli.tui import messages, threads
 from mozi_cli.tui.asking import Asking
 from mozi_cli.tui.coming import Coming
 from mozi_cli.tui.drafting import Draft, Drafting
-from mozi_engine.dialogue import Dialogue, Held, acquaint, answerer_of, read_ahead
+from mozi_engine.dialogue import Dialogue, Held, answerer_of, briefing, read_ahead
 from mozi_engine.errors import MoziError, PasswordError, ServerError
 from mozi_engine.generation import engines
 from mozi_engine.generation.remote import Remote
 from mozi_engine.indexing import Indexed, index
 from mozi_engine.models import catalog
 from mozi_engine.paper.source import locate
-from mozi_engine.reading import Reading
+from mozi_engine.reading import Reading, taken_up
 from mozi_engine.retrieval.dense import Encoder
 from mozi_engine.sessions.conversations import PaperRef
 from mozi_engine.settings import Settings
@@ -132,7 +132,7 @@ class Desk:
     def reading(self) -> bool:
         """Whether the model is in the middle of the paper, and `close` has something to keep."""
         background = self._dialogue.background if self._dialogue else None
-        return background is not None and not background.reading.complete
+        return background is not None and not background.complete
 
     def close(self) -> None:
         """End everything, and keep what the model has read: as long as the piece under way takes."""
@@ -231,13 +231,14 @@ class Desk:
             indexed, dialogue, model = self._indexed, self._dialogue, self._model.arrived
             if not (indexed and dialogue and model) or indexed.stage != "dense" or dialogue.background:
                 return
-            reading = acquaint(indexed, model, self._settings.states_gigabytes)
-            if reading:
+            gigabytes = self._settings.states_gigabytes
+            report = None
+            if reading := taken_up(indexed.paper, model, gigabytes):
                 report = self._reporter(dialogue, reading, indexed.paper.pages)
                 report(reading.reached)
-                dialogue.read_on(reading, report)
             else:
                 self._post(messages.ReadingStopped(""))
+            dialogue.read_on(briefing(indexed, model, gigabytes), reading, report)
 
     def _reporter(self, dialogue: Dialogue, reading: Reading, pages: int) -> Callable[[Prefill], None]:
         def report(reached: Prefill) -> None:

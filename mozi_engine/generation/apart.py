@@ -24,7 +24,7 @@ from mozi_engine.settings import Settings
 from mozi_engine.types import GenerationSettings, Prefill, Remembering, Turn, Usage
 
 _POLL = 0.02  # seconds between two looks at whether a read is held
-_STREAMED = ("stream", "read", "anticipate")  # methods that return events
+_STREAMED = ("stream", "read", "anticipate", "brief")  # methods that return events
 _LOAD_AGAIN = "load it again, or a smaller one; `mozi doctor` looks"
 
 
@@ -161,9 +161,9 @@ class Apart:
 class BriefedApart(Apart):
     """One that also keeps what LlamaCpp keeps of single passages."""
 
-    def brief(self, opening: Sequence[Turn]) -> Prefill:
+    def brief(self, opening: Sequence[Turn], held: Callable[[], bool]) -> EventStream[Prefill, None, None]:
         """Read what prompts about single passages begin with. Saved and restored by the next two."""
-        return cast(Prefill, self._call("brief", tuple(opening)))
+        return self._events(Call("brief", (tuple(opening),)), held)
 
     def save_brief(self, name: str) -> None:
         """Write the state after `brief` to `states/name`."""

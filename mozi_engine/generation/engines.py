@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -16,7 +17,7 @@ from mozi_engine.errors import ModelError, SettingsError
 from mozi_engine.models import catalog, gguf
 from mozi_engine.models.catalog import ModelSpec
 from mozi_engine.settings import Settings
-from mozi_engine.types import Briefed, Generator, Turn
+from mozi_engine.types import Briefed, Generator, Prefill, Turn
 
 if TYPE_CHECKING:
     from mozi_engine.generation.loading import Precision
@@ -57,13 +58,17 @@ def load(settings: Settings) -> Generator:
     return model
 
 
-def brief(model: Generator, opening: Sequence[Turn], gigabytes: float) -> None:
+def brief(
+    model: Generator, opening: Sequence[Turn], gigabytes: float, held: Callable[[], bool] = lambda: False
+) -> bool:
     """Have the model know what prompts from a paper's passages begin with: read once, remembered.
 
-    `gigabytes` is what the states on the disk may take. Does nothing where the model keeps no such state.
+    Returns whether it knows all of it: `held` ends the reading as in `Remembering.read`, and the next call
+    goes on from there. `gigabytes` is what the states on the disk may take. Where the model keeps no such
+    state, there is nothing to know. Raises ModelError.
     """
     if not isinstance(model, Briefed):
-        return
+        return True
     name = states.key(model.identity, *(turn.text for turn in opening))
     if states.find(name):
         try:
@@ -71,9 +76,13 @@ def brief(model: Generator, opening: Sequence[Turn], gigabytes: float) -> None:
         except ModelError:
             states.remove(name)
         else:
-            return
-    read = model.brief(opening)
-    states.keep(name, model.save_brief, read.done, read.total, int(gigabytes * 1e9))
+            return True
+    with closing(model.brief(opening, held)) as pieces:
+        *_, reached = Prefill(0, 1, 0), *pieces
+    if reached.done < reached.total:
+        return False
+    states.keep(name, model.save_brief, reached.done, reached.total, int(gigabytes * 1e9))
+    return True
 
 
 def load_apart(settings: Settings) -> Generator:

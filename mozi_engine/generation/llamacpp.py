@@ -133,11 +133,10 @@ class LlamaCpp:
         (first,) = answer["completion_probabilities"]
         return {each["id"]: each["logprob"] for each in first["top_logprobs"]}
 
-    def brief(self, opening: Sequence[Turn]) -> Prefill:
+    def brief(self, opening: Sequence[Turn], held: Callable[[], bool]) -> Generator[Prefill, None, None]:
         """Read what prompts about single passages begin with. Saved and restored by the next two."""
         self._opening = tuple(opening)
-        *_, last = self._read(opening, _PASSAGES)
-        return last
+        return self._read(opening, _PASSAGES, held)
 
     def save_brief(self, name: str) -> None:
         """Write the state after `brief` to `states/name`."""
@@ -149,7 +148,7 @@ class LlamaCpp:
         self._opening = tuple(opening)
 
     def _read(
-        self, beginning: Sequence[Turn], slot: int, held: Callable[[], bool] = lambda: False
+        self, beginning: Sequence[Turn], slot: int, held: Callable[[], bool]
     ) -> Generator[Prefill, None, None]:
         request = {"prompt": self._render(beginning), "n_predict": 0}
         with closing(_events(self._server.handle_completions, request, slot, held)) as events:

@@ -11,7 +11,8 @@ from threading import Lock
 
 from mozi_engine import answering, prompts
 from mozi_engine.answering import Token
-from mozi_engine.dialogue import Dialogue, acquaint, answerer_of
+from mozi_engine.dialogue import Dialogue, answerer_of, briefing
+from mozi_engine.reading import taken_up
 from mozi_engine.retrieval.dense import Encoder
 from mozi_engine.serving import hearing
 from mozi_engine.serving.hearing import Heard
@@ -62,7 +63,7 @@ class Voices:
         self._memory = Memory(model, summaries=SUMMARIES)
 
     def take_up(self, opened: Opened) -> Dialogue:
-        """The paper's dialogue, begun where the last question was about another; seconds, the first time."""
+        """The paper's dialogue, begun where the last question was about another."""
         with self._taking:
             if self._about and self._about[0] is opened:
                 return self._about[1]
@@ -73,8 +74,9 @@ class Voices:
                 indexed, self.model, self._encoder.encode, settings.passages, self._decoding
             )
             dialogue = Dialogue(answerer, self._using)
-            if reading := acquaint(indexed, self.model, settings.states_gigabytes):
-                dialogue.read_on(reading)
+            gigabytes = settings.states_gigabytes
+            reading = taken_up(indexed.paper, self.model, gigabytes)
+            dialogue.read_on(briefing(indexed, self.model, gigabytes), reading)
             self._about = (opened, dialogue)
             return dialogue
 

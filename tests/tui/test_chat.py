@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -13,12 +15,13 @@ from mozi_cli.tui.desk import Desk
 from mozi_cli.tui.errands import Post
 from mozi_cli.tui.exchange_view import Sources
 from mozi_cli.tui.start import Start
+from mozi_engine import states
 from mozi_engine.errors import ModelError
 from mozi_engine.prompts import begins
 from mozi_engine.sessions.conversations import Exchange
 from mozi_engine.sessions.store import Store
 from mozi_engine.settings import Settings
-from mozi_engine.types import GenerationSettings
+from mozi_engine.types import GenerationSettings, Prefill, Turn
 from tests.serving import pdf
 from tests.tui.chat import AUTHORS, HOW_MANY, Model, ask, chatting, put, shown
 from tests.tui.host import type_in, until
@@ -79,6 +82,74 @@ async def test_escape_stops_the_answer_and_what_came_stays(example_read: Path) -
     with Store.open() as store:
         (kept,) = store.recent()
         assert [each.state for each in store.load(kept.session.id).exchanges] == ["stopped", "answered"]
+
+
+@dataclass
+class Opening(Model):
+    """Also reads openings, in ten batches: while it is `slow`, each goes on until it is held and `may_end`."""
+
+    identity: str = "opening"
+    states: Path = field(default_factory=states.folder)
+    read: int = 0
+    under_way: threading.Event = field(default_factory=threading.Event)
+    may_end: threading.Event = field(default_factory=threading.Event)
+    slow: bool = True
+
+    def brief(self, opening: Sequence[Turn], held: Callable[[], bool]) -> Iterator[Prefill]:
+        cached = self.read
+        while self.read < 10:
+            self.under_way.set()
+            while self.slow and not (held() and self.may_end.wait(0.01)):
+                pass
+            self.read += 1
+            yield Prefill(self.read, 10, cached)
+            if held():
+                return
+
+    def save_brief(self, name: str) -> None:
+        self.states.mkdir(parents=True, exist_ok=True)
+        (self.states / name).write_text(str(self.read))
+
+    def restore_brief(self, name: str, opening: Sequence[Turn]) -> None:
+        raise AssertionError("nothing was kept")
+
+
+async def test_escape_stops_a_question_that_waits_while_the_opening_is_read(example_read: Path) -> None:
+    model = Opening([AUTHORS])
+    async with chatting(model, example_read) as (app, pilot):
+        await until(pilot, model.under_way.is_set)
+        view = await put(app, pilot, HOW_MANY)
+        await until(pilot, lambda: view.evidence)
+        await pilot.press("escape")
+        assert view.progress == "waiting"
+        model.may_end.set()
+        await until(pilot, lambda: view.progress == "stopped")
+        assert model.read < 10
+        assert model.prompts == []
+        assert not list(states.folder().glob("*.json"))
+        model.slow = False
+        await until(pilot, lambda: list(states.folder().glob("*.json")))
+        assert model.read == 10
+        assert (await ask(app, pilot, HOW_MANY)).progress == "answered"
+
+
+async def test_a_question_does_not_wait_until_the_opening_is_read(example_read: Path) -> None:
+    model = Opening([AUTHORS])
+    model.may_end.set()
+    async with chatting(model, example_read) as (app, pilot):
+        await until(pilot, model.under_way.is_set)
+        assert (await ask(app, pilot, HOW_MANY)).progress == "answered"
+        assert 0 < model.read < 10
+        model.slow = False
+        await until(pilot, lambda: list(states.folder().glob("*.json")))
+
+
+async def test_leaving_does_not_wait_until_the_opening_is_read(example_read: Path) -> None:
+    model = Opening([])
+    model.may_end.set()
+    async with chatting(model, example_read) as (_, pilot):
+        await until(pilot, model.under_way.is_set)
+    assert model.read == 1
 
 
 async def test_a_question_that_fails_is_given_back(example_read: Path) -> None:

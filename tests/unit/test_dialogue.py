@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 
 from mozi_engine.answering import Done, EvidenceFound, Token
-from mozi_engine.dialogue import Dialogue, Held
+from mozi_engine.dialogue import Dialogue, Held, acquaint, briefing
+from mozi_engine.indexing import Indexed
 from mozi_engine.types import GenerationSettings, Turn
 from tests.conftest import Scripted
 from tests.unit.test_answering import graph_answerer
@@ -59,6 +61,42 @@ def test_what_is_expected_is_read_ahead_where_the_model_can() -> None:
     Dialogue(asked).anticipate(HOW_MANY, (), lambda: False)
     Dialogue(replace(asked, generator=Reading([]))).anticipate(" ", (), lambda: False)
     assert len(ahead) == 1
+
+
+def test_a_draft_that_only_the_model_could_search_has_the_opening_read_on() -> None:
+    history = (Turn("user", HOW_MANY), Turn("assistant", "280M."))
+    under_way = threading.Event()
+    asked: list[Callable[[], bool]] = []
+
+    def brief(held: Callable[[], bool]) -> bool:
+        asked.append(held)
+        under_way.set()
+        while asked == [held] and not held():
+            pass
+        return len(asked) > 1
+
+    dialogue = Dialogue(graph_answerer()[0])
+    dialogue.read_on(brief, None)
+    assert under_way.wait(60)
+
+    def passed() -> bool:
+        return False
+
+    with dialogue.aside():
+        dialogue.anticipate("and the parser?", history, passed)
+        dialogue.anticipate("and the parser?", history, passed)
+    assert asked[1:] == [passed], "once it is known, it is not read again"
+    assert dialogue.background
+    assert dialogue.background.complete
+    dialogue.close()
+
+
+def test_a_model_that_remembers_nothing_reads_nothing_between_questions() -> None:
+    asked, model = graph_answerer()
+    indexed = Indexed(asked.paper, asked.retriever, "dense", ())
+    dialogue = Dialogue(asked)
+    dialogue.read_on(briefing(indexed, model, 1), acquaint(indexed, model, 1))
+    assert dialogue.background is None
 
 
 def test_a_held_model_can_be_taken_up_again() -> None:

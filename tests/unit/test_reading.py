@@ -226,7 +226,7 @@ def test_a_question_holds_the_reading_after_the_piece_under_way() -> None:
     model = Reader()
     model.waits = True
     reading = Reading(PAPER, model, LIMIT)
-    background = BackgroundReading(reading)
+    background = BackgroundReading(None, reading)
     model.may_go_on.release(3)
 
     def one_piece_later() -> None:
@@ -251,7 +251,7 @@ def test_a_question_holds_the_reading_after_the_piece_under_way() -> None:
 def test_closing_in_the_middle_keeps_what_was_read() -> None:
     model = Reader()
     model.waits = True
-    background = BackgroundReading(Reading(PAPER, model, LIMIT))
+    background = BackgroundReading(None, Reading(PAPER, model, LIMIT))
     model.may_go_on.release(5)
     while len(model.known) < 5:
         pass
@@ -268,10 +268,107 @@ def test_a_reading_that_fails_says_why_and_harms_nothing_else() -> None:
             yield Prefill(1, 10, 0)
             raise ModelError("the model stopped")
 
-    background = BackgroundReading(Reading(PAPER, Failing(), LIMIT))
+    background = BackgroundReading(None, Reading(PAPER, Failing(), LIMIT))
     background.close()
     with background.aside():
         assert background.failure is None or background.failure.message == "the model stopped"
+
+
+class Opening:
+    """Three batches, each of which ends when it may."""
+
+    def __init__(self) -> None:
+        self.read = 0
+        self.under_way = threading.Event()
+        self.may_end = threading.Semaphore(0)
+
+    def __call__(self, held: Callable[[], bool]) -> bool:
+        while self.read < 3:
+            self.under_way.set()
+            assert self.may_end.acquire(timeout=60)
+            self.read += 1
+            if held():
+                break
+        return self.read == 3
+
+
+def finished(background: BackgroundReading) -> BackgroundReading:
+    background._thread.join(60)
+    assert not background._thread.is_alive()
+    return background
+
+
+def test_the_opening_is_read_before_the_paper() -> None:
+    opening, model = Opening(), Reader()
+    background = BackgroundReading(opening, Reading(PAPER, model, LIMIT))
+    assert opening.under_way.wait(60)
+    assert model.reads == 0
+    assert not background.complete
+    opening.may_end.release(3)
+    assert finished(background).complete
+    assert opening.read == 3
+    assert states.papers("reader") == {PAPER.id}
+
+
+def test_a_question_holds_the_opening_after_the_batch_under_way() -> None:
+    opening, model = Opening(), Reader()
+    background = BackgroundReading(opening, Reading(PAPER, model, LIMIT))
+    assert opening.under_way.wait(60)
+
+    def one_batch_later() -> None:
+        background._wanted.wait(60)
+        opening.may_end.release()
+
+    threading.Thread(target=one_batch_later, daemon=True).start()
+    with background.aside():
+        opening.may_end.release(9)
+        assert (opening.read, model.reads) == (1, 0)
+    assert finished(background).complete
+    assert opening.read == 3
+
+
+def test_closing_in_the_opening_waits_for_the_batch_under_way_alone() -> None:
+    opening, model = Opening(), Reader()
+    background = BackgroundReading(opening, Reading(PAPER, model, LIMIT))
+    assert opening.under_way.wait(60)
+
+    def one_batch_later() -> None:
+        background._closed.wait(60)
+        opening.may_end.release()
+
+    threading.Thread(target=one_batch_later, daemon=True).start()
+    background.close()
+    assert (opening.read, model.reads) == (1, 0)
+    assert not background.complete
+
+
+def test_an_opening_is_read_where_the_paper_cannot_be() -> None:
+    opening = Opening()
+    opening.may_end.release(3)
+    assert finished(BackgroundReading(opening, None)).complete
+    assert opening.read == 3
+
+
+def test_of_a_paper_that_is_known_whole_the_opening_is_not_read() -> None:
+    reading = Reading(PAPER, Reader(), LIMIT)
+    list(reading.steps())
+    opening = Opening()
+    assert finished(BackgroundReading(opening, reading)).complete
+    assert not opening.under_way.is_set()
+
+
+def test_an_opening_that_gets_nowhere_does_not_keep_the_paper_from_being_read() -> None:
+    background = BackgroundReading(lambda _: False, Reading(PAPER, Reader(), LIMIT))
+    assert finished(background).complete
+
+
+def test_an_opening_that_fails_says_why() -> None:
+    def failing(_: Callable[[], bool]) -> bool:
+        raise ModelError("the model stopped")
+
+    failure = finished(BackgroundReading(failing, None)).failure
+    assert failure
+    assert failure.message == "the model stopped"
 
 
 def test_a_paper_without_text_has_a_beginning() -> None:
