@@ -156,7 +156,7 @@ def ahead(answerer: Answerer, question: str, written: str) -> Timings:
 
 def shown(cost: Timings) -> str:
     """First token and whole answer, in seconds."""
-    return f"{cost.ttft_ms / 1000:.1f} / {cost.total_ms / 1000:.1f} s"
+    return f"{cost.ttft_ms / 1000:.2f} / {cost.total_ms / 1000:.1f} s"
 
 
 if __name__ == "__main__":
