@@ -11,16 +11,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-import xllamacpp
+from mozi_engine.generation.llamacpp import BATCH  # isort: skip  how its threads wait, too
 
-from mozi_engine.generation.llamacpp import BATCH
+import xllamacpp
 
 DOCS = Path(__file__).parents[1] / "docs"
 QUESTION = " Question: Which datasets are used here, and how large are they, tell me in a short answer?"

@@ -1,10 +1,12 @@
 """mozi with keys and values of another type, for what that does to its answers.
 
     python benchmarks/cache_type.py q8_0 eval qasper leval-dev.json runs/dev-q8 --evidence full
-    mozi eval compare runs/dev-whole runs/dev-q8
+    python benchmarks/cache_type.py f16 eval qasper leval-dev.json runs/dev-f16 --evidence full
+    mozi eval compare runs/dev-f16 runs/dev-q8
 
-Any command of mozi's follows the type (f16, q8_0, q4_0, …). Attention is llama.cpp's flash attention, which
-types other than f16 need. What the model remembers lies in a folder of its own while the command runs.
+Commands that load the model in their own process (`eval`, `chat`, `read`) follow the type (f16, q8_0, …).
+Attention is llama.cpp's flash attention, which types other than f16 need. Settings are the defaults, and what
+the model remembers lies in a folder of its own, while the command runs.
 """
 
 from __future__ import annotations
@@ -14,6 +16,8 @@ import sys
 import tempfile
 from pathlib import Path
 from typing import Any
+
+from mozi_engine.generation import llamacpp  # isort: skip  before xllamacpp: how its threads wait
 
 import xllamacpp
 
@@ -26,7 +30,8 @@ def served(kind: str) -> Any:
     plain = xllamacpp.Server
 
     def serve(params: Any) -> Any:
-        params.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_ENABLED
+        enabled = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_ENABLED
+        params.flash_attn_type = enabled
         params.cache_type_k = params.cache_type_v = getattr(xllamacpp.ggml_type, f"GGML_TYPE_{kind.upper()}")
         return plain(params)
 
@@ -39,5 +44,5 @@ if __name__ == "__main__":
         Path(home, "data").mkdir()
         Path(home, "data", "models").symlink_to(models)
         os.environ["MOZI_HOME"] = home
-        xllamacpp.Server = served(sys.argv.pop(1))
+        llamacpp.xllamacpp.Server = served(sys.argv.pop(1))
         main()

@@ -1,13 +1,12 @@
 """A run of `mozi eval qasper` as a small file that may be shared, and back; evidence by its place.
 
-    python benchmarks/packed.py pack RUN DATA benchmarks/data/test-gold.jsonl
-    python benchmarks/packed.py unpack benchmarks/data/test-gold.jsonl DATA RUN
-    mozi eval qasper DATA RUN --evidence gold               # goes on with it
-    mozi eval qasper DATA RUN --evidence gold --score-only  # or scores what is there
+    python benchmarks/packed.py pack RUN leval-dev.json benchmarks/data/answers/leval-dev-whole.jsonl
+    python benchmarks/packed.py unpack benchmarks/data/answers/leval-dev-whole.jsonl leval-dev.json RUN
+    mozi eval qasper leval-dev.json RUN --evidence full --score-only
 
 The papers' text is not in the file: whoever has the data can score the answers, or go on where the run
 stopped, without asking a model again what it was asked before. The first line says what was run, and the
-data's sha256.
+data's sha256; not which version of mozi made the prompts: who goes on with a run sees to that.
 """
 
 from __future__ import annotations

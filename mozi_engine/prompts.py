@@ -21,6 +21,7 @@ WHOLE = (
     "Answer with a short phrase or one sentence, in the paper's own words; explain only when asked to. "
     "If the paper does not contain the answer, reply exactly: Not in the paper."
 )
+_ASKED = "Question:"
 STANDALONE = (
     "Rewrite the user's last question as one complete question in {language} that can be understood without "
     "the conversation. Do not answer it. Reply with the question only."
@@ -70,7 +71,7 @@ def render(
     system, begun = render_opening(title, opening)
     parts = [begun.text] if begun.text else []
     parts += [_passage(item.passage) for item in evidence if item.passage not in opening]
-    parts.append(f"Question: {question}" + (f" ({standalone})" if standalone else ""))
+    parts.append(f"{_ASKED} {question}" + (f" ({standalone})" if standalone else ""))
     if name := language(question):
         parts.append(f"Answer in {name}.")
     return system, Turn("user", "\n\n".join(parts))
@@ -81,9 +82,13 @@ def _passage(passage: Passage) -> str:
     return f"Passage{where}:\n{passage.text}"
 
 
-def render_paper(title: str, text: str) -> tuple[Turn, Turn]:
-    """What every prompt about the whole paper begins with: the instructions, and the paper's text."""
-    return Turn("system", WHOLE), Turn("user", f"Paper: {title}\n\n{text}")
+def render_paper(title: str, text: str, *, whole: bool = True) -> tuple[Turn, Turn]:
+    """What every prompt about the whole paper begins with: the instructions, the paper's text, "Question:".
+
+    Where the text is not the whole, passages come before that word, and it is left to the prompts.
+    """
+    parts = [f"Paper: {title}", text, *([_ASKED] if whole else [])]
+    return Turn("system", WHOLE), Turn("user", "\n\n".join(parts))
 
 
 def render_whole(
@@ -97,7 +102,8 @@ def render_whole(
     system, user = paper
     asked = [_asked(turn) for turn in (*history, Turn("user", question))]
     asked[-1] = Turn("user", "\n\n".join([*(_passage(item.passage) for item in beyond), asked[-1].text]))
-    return system, Turn("user", f"{user.text}\n\n{asked[0].text}"), *asked[1:]
+    text = user.text.removesuffix(f"\n\n{_ASKED}")
+    return system, Turn("user", f"{text}\n\n{asked[0].text}"), *asked[1:]
 
 
 def begins(messages: Sequence[Turn], beginning: Sequence[Turn]) -> bool:
@@ -113,7 +119,7 @@ def _asked(turn: Turn) -> Turn:
     if turn.role != "user":
         return turn
     name = language(turn.text)
-    return Turn("user", f"Question: {turn.text}" + (f"\n\nAnswer in {name}." if name else ""))
+    return Turn("user", f"{_ASKED} {turn.text}" + (f"\n\nAnswer in {name}." if name else ""))
 
 
 def render_standalone(history: Sequence[Turn], question: str, language: str) -> tuple[Turn, ...]:

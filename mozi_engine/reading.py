@@ -68,8 +68,8 @@ def beginning(paper: Paper, budget: int, count: Callable[[str], int]) -> Beginni
     text = whole if share >= 1 else _text(kept)
     chosen = {id(paragraph) for _, paragraph in kept}
     left_out = dict.fromkeys(title for title, paragraph in pieces if id(paragraph) not in chosen)
-    turns = prompts.render_paper(paper.title, text.text)
-    offset = len(turns[1].text) - len(text.text)
+    turns = prompts.render_paper(paper.title, text.text, whole=not left_out)
+    offset = turns[1].text.rindex(text.text)
     return Beginning(turns, tuple((start + offset, page) for start, page in text.pages), tuple(left_out))
 
 
@@ -230,9 +230,14 @@ class BackgroundReading:
     def aside(self) -> Iterator[None]:
         """Hold the reading while a question is answered: it stops at the end of the piece under way."""
         self._wanted.set()
-        with self._model:
+        try:
+            self._model.acquire()
+        finally:  # also where Ctrl-C ends the wait: the reading goes on
             self._wanted.clear()
+        try:
             yield
+        finally:
+            self._model.release()
 
     def brief(self, held: Callable[[], bool]) -> None:
         """Have the model read the opening on, until `held`; for who has the model aside."""

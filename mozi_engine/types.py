@@ -258,7 +258,8 @@ class Generator(Protocol):
 class Remembering(Generator, Protocol):
     """A generator whose state after reading a text can be kept on the disk.
 
-    `identity` names all that a state depends on besides the text: model file, engine build, cache type.
+    `identity` names all that a state depends on besides the text: model file, engine build, attention and
+    cache type.
     """
 
     identity: str

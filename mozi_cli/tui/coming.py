@@ -40,10 +40,11 @@ class Coming:
         """
         while not self._known.wait(_HEARTBEAT):
             yield Prefill(0, 0, 0)
-        if self.arrived is None:
-            raise self._failure or ModelError("the model was put away", hint="ask again")
         yield Prefill(0, 0, 0)  # who waited until others had done with it may not want it any more
-        yield from self.arrived.stream(messages, settings)
+        model = self.arrived
+        if model is None:
+            raise self._failure or ModelError("the model was put away", hint="ask again")
+        yield from model.stream(messages, settings)
 
     def anticipate(
         self, messages: Sequence[Turn], held: Callable[[], bool]

@@ -239,6 +239,8 @@ class Desk:
             else:
                 self._post(messages.ReadingStopped(""))
             dialogue.read_on(briefing(indexed, model, gigabytes), reading, report)
+            if self._dialogue is not dialogue:  # another paper was opened meanwhile
+                dialogue.close()
 
     def _reporter(self, dialogue: Dialogue, reading: Reading, pages: int) -> Callable[[Prefill], None]:
         def report(reached: Prefill) -> None:

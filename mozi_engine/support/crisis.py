@@ -22,9 +22,10 @@ _TRADITIONAL = str.maketrans(
     "殺來結書兒輕尋斷讓過還這個們嗎說話對樣麼沒為會時間學論導師實驗稿課題壓點開關傷痛腕藥數樓頂橋車輛離別見親愛媽爺負擔連繼續堅撐煩準備買繩遺寫選義處誰無盡盡覺夢",
     "杀来结书儿轻寻断让过还这个们吗说话对样么没为会时间学论导师实验稿课题压点开关伤痛腕药数楼顶桥车辆离别见亲爱妈爷负担连继续坚撑烦准备买绳遗写选义处谁无尽尽觉梦",
 )
-# A probability under which a hint is none: in all labelled sets it dismisses 99 of 116 false ones and none of
-# 641 true ones.
+# A probability under which a hint is none: in all labelled sets it dismisses 62 of 101 false ones and none of
+# 584 true ones.
 _UNLIKELY = 0.2
+_ENDS = ".,;!?。，；！？"  # of a clause
 _QUOTED = re.compile(r"[“\"「『][^”\"」』]*[”\"」』]|(?<!\w)'[^']*'(?!\w)")
 
 
@@ -89,17 +90,24 @@ def unexcused(text: str) -> str:
 def ruled(text: str) -> Risk | None:
     """What the rules say of a text that is `plain` and `unexcused`.
 
-    Hints (a farewell, things given away) count where the classifier does not rule risk out.
+    Hints (a farewell, a burden) count where the classifier does not rule risk out.
     """
     for sign in _rules().signs:
         for pattern in sign.patterns:
-            if (found := pattern.search(text)) and not (sign.hint and _out_of_question(text)):
+            if (found := pattern.search(text)) and not (sign.hint and _out_of_question(found)):
                 return Risk(sign.about, sign.name, found[0].strip())
     return None
 
 
-def _out_of_question(text: str) -> bool:
-    return classifier.probability(text) < _UNLIKELY
+def _out_of_question(hint: re.Match[str]) -> bool:
+    """Whether neither the message nor the clause that the hint stands in is likely to mean risk.
+
+    A long complaint before a farewell makes the whole unlikely, and not the farewell.
+    """
+    text = hint.string
+    start = max(text.rfind(end, 0, hint.start()) for end in _ENDS) + 1
+    stop = min((place for end in _ENDS if (place := text.find(end, hint.end())) >= 0), default=len(text))
+    return max(map(classifier.probability, (text, text[start:stop]))) < _UNLIKELY
 
 
 @cache

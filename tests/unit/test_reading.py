@@ -7,10 +7,11 @@ import pytest
 from mozi_cli.read import check_kept
 from mozi_engine import states
 from mozi_engine.errors import DataError, ModelError
-from mozi_engine.prompts import render_whole
+from mozi_engine.prompts import begins, render_whole
 from mozi_engine.reading import LEAST, RESERVED, BackgroundReading, Reading, beginning, estimated_tokens
 from mozi_engine.types import (
     Box,
+    Evidence,
     GenerationSettings,
     Paper,
     Paragraph,
@@ -21,6 +22,7 @@ from mozi_engine.types import (
     Usage,
     Word,
 )
+from tests.conftest import passage
 
 LIMIT = 10**9
 
@@ -126,6 +128,8 @@ def test_a_paper_longer_than_the_budget_keeps_what_matters_and_says_what_it_left
     assert "Graphs are good." in text
     assert found.left_out == ("Related Trees",)
     assert words(text) <= 1100
+    beyond = [Evidence(passage("Others built trees."), 1.0, 1)]
+    assert begins(render_whole(found.turns, "Who built trees?", (), beyond), found.turns)
 
 
 def test_every_prompt_about_the_paper_goes_on_where_the_beginning_ends() -> None:
@@ -134,7 +138,7 @@ def test_every_prompt_about_the_paper_goes_on_where_the_beginning_ends() -> None
     first = render_whole(turns, "How large?")
     second = render_whole(turns, "多大？", history)
     assert first[0] == second[0] == turns[0]
-    assert first[1].text == second[1].text == turns[1].text + "\n\nQuestion: How large?"
+    assert first[1].text == second[1].text == turns[1].text + " How large?"
     assert second[2:] == (history[1], Turn("user", "Question: 多大？\n\nAnswer in Chinese."))
 
 

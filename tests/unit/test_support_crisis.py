@@ -94,6 +94,42 @@ def test_it_tells_whose_risk_it_is(text: str, about: str) -> None:
     assert found.about == about
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I won't be here much longer.",
+        "I am ready to let go, no fight left.",
+        "Everyone would be better off without me.",
+    ],
+)
+def test_a_long_complaint_does_not_hide_what_comes_after_it(text: str) -> None:
+    complaint = "My supervisor rewrote the introduction, reviewers want more experiments, the cluster is down. "
+    assert screen(text)
+    assert screen(complaint + text)
+    assert screen("组会又被批了，代码跑不通，" + "真想从这个世界上消失。")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Those are the reviewer's suggestions and I intend to follow them.",
+        "My PI moves to Zurich and I've decided to follow her.",
+        "We are driving the robot off the bridge in simulation.",
+        "Participants who had taken all tablets were included.",
+        "I tried to OD the culture at 600 nm.",
+        "这个方法我试了一次没成功",
+        "又割了一块胶",
+        "带着女儿跳蹦床",
+        "Which laser was used to cut?",
+        "patients hospitalized for suicide attempts",
+        "Je veux en finir avec cette thèse",
+        "No quiero vivir en Madrid",
+    ],
+)
+def test_what_a_laboratory_says_is_no_sign(text: str) -> None:
+    assert screen(text) is None
+
+
 def test_what_is_said_plainly_needs_no_second_opinion(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(classifier, "probability", lambda text: 0.0)
     assert screen("I want to kill myself")
