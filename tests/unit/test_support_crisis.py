@@ -103,7 +103,9 @@ def test_it_tells_whose_risk_it_is(text: str, about: str) -> None:
     ],
 )
 def test_a_long_complaint_does_not_hide_what_comes_after_it(text: str) -> None:
-    complaint = "My supervisor rewrote the introduction, reviewers want more experiments, the cluster is down. "
+    complaint = (
+        "My supervisor rewrote the introduction, reviewers want more experiments, the cluster is down. "
+    )
     assert screen(text)
     assert screen(complaint + text)
     assert screen("组会又被批了，代码跑不通，" + "真想从这个世界上消失。")
