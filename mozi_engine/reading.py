@@ -175,6 +175,8 @@ class Reading:
             if self.reached.done <= before:
                 raise ModelError("the model does not read on", hint="--engine remote asks another one")
             self.keep()
+            if self.complete and self.remembered:
+                self.recall()  # an engine lays down more tidily what it takes up than what it read in pieces
 
     def keep(self) -> None:
         """Remember on the disk what was read so far."""

@@ -122,7 +122,12 @@ class LlamaCpp:
         self._slot(_PAPER, "save", name)
 
     def restore(self, name: str, beginning: Sequence[Turn]) -> None:
-        """Take up `states/name`, written after reading `beginning` or a part of it."""
+        """Take up `states/name`, written after reading `beginning` or a part of it.
+
+        The other states are forgotten: what lies between makes each step behind the paper slower.
+        """
+        for slot in (_ELSE, _PASSAGES):
+            self._post(f"/slots/{slot}?action=erase", {})
         self._slot(_PAPER, "restore", name)
         self._beginning = tuple(beginning)
 
