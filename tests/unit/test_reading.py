@@ -158,6 +158,20 @@ def test_a_paper_is_read_once_and_remembered() -> None:
     assert again.reads == 0
 
 
+def test_what_was_kept_is_taken_up_when_all_is_read() -> None:
+    taken_up: list[list[str]] = []
+
+    class Tidy(Reader):
+        def restore(self, name: str, beginning: Sequence[Turn]) -> None:
+            super().restore(name, beginning)
+            taken_up.append(self.known)
+
+    reading = Reading(PAPER, Tidy(), LIMIT)
+    list(reading.steps())
+    assert reading.complete
+    assert taken_up == [reading.beginning.turns[1].text.split()]
+
+
 def test_a_paper_that_was_read_to_its_end_is_known_as_such() -> None:
     reading = Reading(PAPER, Reader(), LIMIT)
     steps = reading.steps()
