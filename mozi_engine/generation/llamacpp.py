@@ -197,7 +197,7 @@ def _serve(path: Path, adapter: Path | None, context: int, threads: int, key: st
     params.n_parallel = 3
     params.kv_unified = True
     params.n_batch = params.n_ubatch = BATCH
-    # Flash attention would read a paper a seventh sooner; but behind it, a processor answers half as fast.
+    # Flash attention would read a paper a tenth sooner; but an answer behind it would take a third longer.
     params.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
     params.cache_ram_mib = 0  # the states are kept where they are; copies of them would cost memory
