@@ -19,7 +19,7 @@ import json
 import math
 import random
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -119,20 +119,12 @@ def train(options: argparse.Namespace) -> None:
 
 def thresholds(_: argparse.Namespace) -> None:
     """Choose the thresholds of the weights that ship, and write them beside these."""
-    lines = WEIGHTS.read_text("utf-8").splitlines()
-    tables: dict[str, dict[str, float]] = {lang: {} for lang in LANGUAGES}
-    for line in lines:
-        if not line.startswith("#"):
-            lang, name, weight = line.split("\t")
-            tables[lang][name] = float(weight)
-    for place, line in enumerate(lines):
-        lang, name, *_ = line.split("\t") if "\t" in line else ("", "")
-        if name == "(threshold)":
-            weights = {feature: w for feature, w in tables[lang].items() if feature not in ("(bias)", name)}
-            chosen = threshold(lang, tables[lang]["(bias)"], weights)
-            lines[place] = f"{lang}\t{name}\t{chosen:.4g}"
-            print(f"{lang}: {chosen:.3f}")
-    WEIGHTS.write_text("\n".join(lines) + "\n", "utf-8")
+    text = WEIGHTS.read_text("utf-8")
+    for lang, model in classifier._models().items():
+        chosen = threshold(lang, model.bias, model.weights)
+        text = re.sub(rf"(?m)^({lang}\t\(threshold\)\t).*$", rf"\g<1>{chosen:.4g}", text)
+        print(f"{lang}: {chosen:.3f}")
+    WEIGHTS.write_text(text, "utf-8")
 
 
 def calibrated(messages: Sequence[Message], extra: Sequence[Message]) -> tuple[float, dict[str, float]]:
@@ -144,7 +136,7 @@ def calibrated(messages: Sequence[Message], extra: Sequence[Message]) -> tuple[f
     return slope * fitted.bias + offset, weights
 
 
-def threshold(lang: str, bias: float, weights: dict[str, float]) -> float:
+def threshold(lang: str, bias: float, weights: Mapping[str, float]) -> float:
     """The probability above which the wanted share of a language's venting lies, with what the rules find.
 
     On venting by other authors than the training messages': those were written to be hard to tell from risk.
