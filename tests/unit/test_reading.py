@@ -309,6 +309,13 @@ class Opening:
                 break
         return self.read == 3
 
+    def end_a_batch_after(self, event: threading.Event) -> None:
+        def end() -> None:
+            event.wait(60)
+            self.may_end.release()
+
+        threading.Thread(target=end, daemon=True).start()
+
 
 def finished(background: BackgroundReading) -> BackgroundReading:
     background._thread.join(60)
@@ -333,11 +340,7 @@ def test_a_question_holds_the_opening_after_the_batch_under_way() -> None:
     background = BackgroundReading(opening, Reading(PAPER, model, LIMIT))
     assert opening.under_way.wait(60)
 
-    def one_batch_later() -> None:
-        background._wanted.wait(60)
-        opening.may_end.release()
-
-    threading.Thread(target=one_batch_later, daemon=True).start()
+    opening.end_a_batch_after(background._wanted)
     with background.aside():
         opening.may_end.release(9)
         assert (opening.read, model.reads) == (1, 0)
@@ -350,11 +353,7 @@ def test_closing_in_the_opening_waits_for_the_batch_under_way_alone() -> None:
     background = BackgroundReading(opening, Reading(PAPER, model, LIMIT))
     assert opening.under_way.wait(60)
 
-    def one_batch_later() -> None:
-        background._closed.wait(60)
-        opening.may_end.release()
-
-    threading.Thread(target=one_batch_later, daemon=True).start()
+    opening.end_a_batch_after(background._closed)
     background.close()
     assert (opening.read, model.reads) == (1, 0)
     assert not background.complete
