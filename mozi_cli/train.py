@@ -52,7 +52,7 @@ def retriever(
 ) -> None:
     """Train the encoder that finds evidence (SciDPR), and export it as int8 ONNX.
 
-    OUT/encoder is then what `mozi eval retrieval --encoder` reads. Ctrl-C stops; --resume goes on.
+    OUT/encoder is then what `mozi eval retrieval --retriever` takes. Ctrl-C stops; --resume goes on.
     """
     _needs("torch", "sentence_transformers", "datasets", "omegaconf", "onnx")
     from mozi_cli import console

@@ -20,6 +20,7 @@ from sentence_transformers.base.training_args import BatchSamplers
 from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
 from sentence_transformers.sentence_transformer.training_args import SentenceTransformerTrainingArguments
 from transformers import PrinterCallback, TrainerCallback
+from transformers.utils.logging import disable_progress_bar
 
 from mozi_engine.datasets import qasper
 from mozi_engine.datasets.qasper import QasperPaper
@@ -92,6 +93,7 @@ def train(recipe: RetrieverRecipe, run: Path, report: Report, *, resume: bool = 
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
     torch.manual_seed(recipe.seed)
+    disable_progress_bar()
     found = data(recipe)
     model = _base(recipe)
     evaluator = HeldOut(found.held_out, run / "metrics.jsonl", report) if found.held_out else None
