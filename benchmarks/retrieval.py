@@ -101,7 +101,7 @@ def asked(
 def _asked(paper: QasperPaper, encoder: Encoder, cut: Cut, wording: Callable[[str], str]) -> Iterator[Asked]:
     pieces = [(i, text) for i, passage in enumerate(paper.passages) for text in cut(passage)]
     vectors = encoded(encoder, paper.id, [text for _, text in pieces])
-    questions = encoded(encoder, paper.id, [wording(question.text) for question in paper.questions])
+    questions = encoded(encoder.asking, paper.id, [wording(question.text) for question in paper.questions])
     owners, words = np.array([owner for owner, _ in pieces]), Bm25(paper.passages)
     for question, vector in zip(paper.questions, questions, strict=True):
         cosines = np.full(len(paper.passages), -1.0)
@@ -344,7 +344,7 @@ def latency(arguments: argparse.Namespace) -> None:
         began = time.perf_counter()
         vectors = encoder.encode(texts)
         embedding.append((time.perf_counter() - began) / len(texts))
-        hybrid = Hybrid(paper.passages, Bm25(paper.passages), Dense(paper.passages, vectors, encoder))
+        hybrid = Hybrid(paper.passages, Bm25(paper.passages), Dense(paper.passages, vectors, encoder.asking))
         for question in paper.questions:
             began = time.perf_counter()
             hybrid.search(question.text, 20)

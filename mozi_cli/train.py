@@ -244,9 +244,10 @@ def _needs(*modules: str) -> None:
 def _plan(recipe: RetrieverRecipe, data: Data) -> str:
     questions = sum(len(paper.questions) for paper in data.held_out)
     steps = recipe.epochs * -(-len(data.train) // recipe.batch)
+    first = "" if recipe.mined_by.value == "bm25" else "; first the base model ranks every paragraph"
     return (
         f"{len(data.train)} pairs, about {steps} steps; "
-        f"held out: {len(data.held_out)} papers, {questions} questions"
+        f"held out: {len(data.held_out)} papers, {questions} questions{first}"
     )
 
 

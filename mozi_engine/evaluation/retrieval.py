@@ -91,7 +91,7 @@ def builder(name: str, encoder: Encoder, asking: Embedder | None = None) -> Buil
     def build(paper_id: str, passages: Sequence[Passage]) -> Retriever:
         if name == "bm25":
             return _words(tuple(passages))
-        dense = Dense(passages, embed(paper_id, passages, encoder), asking or encoder)
+        dense = Dense(passages, embed(paper_id, passages, encoder), asking or encoder.asking)
         return Hybrid(passages, _words(tuple(passages)), dense) if name == "hybrid" else dense
 
     return build
@@ -124,7 +124,7 @@ def _body(paper: QasperPaper) -> list[Passage]:
 
 def _asking(paper: QasperPaper, encoder: Encoder) -> _Asked:
     asked = [Passage(i, "", question.text, "text", ()) for i, question in enumerate(paper.questions)]
-    vectors = embed(paper.id, asked, encoder)
+    vectors = embed(paper.id, asked, encoder.asking)
     return _Asked({passage.text: vector for passage, vector in zip(asked, vectors, strict=True)})
 
 

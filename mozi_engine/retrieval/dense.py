@@ -21,6 +21,8 @@ from mozi_engine.files import atomic, cache_dir, sha256
 from mozi_engine.machine import cores
 from mozi_engine.types import Evidence, Passage, Progress
 
+QUESTIONS = "questions"  # where in an encoder's folder that of questions lies, if it is another
+
 Vectors = NDArray[np.float32]
 
 
@@ -41,6 +43,12 @@ class Encoder:
         self._folder = folder or package_files("mozi_engine.retrieval").joinpath("encoder")
         if folder:
             self.id = sha256(folder / "model.onnx")[:12]
+
+    @cached_property
+    def asking(self) -> Encoder:
+        """What encodes questions for it: itself, unless the two were trained as a pair."""
+        folder = self._folder / QUESTIONS if isinstance(self._folder, Path) else None
+        return Encoder(self._threads, folder) if folder and folder.exists() else self
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """One unit vector a text, shape (n, 384)."""

@@ -43,6 +43,14 @@ class EvidenceData:
     evaluate: list[str] = field(default_factory=list)
 
 
+class Mined(Enum):
+    """What ranks a paper's paragraphs to find those that are hard to tell from evidence."""
+
+    bm25 = "bm25"
+    base = "base"  # the base model, before its training
+    both = "both"  # in turn
+
+
 @dataclass
 class RetrieverRecipe:
     """A bi-encoder trained by InfoNCE: a question, its evidence, and everything else in the batch."""
@@ -54,6 +62,8 @@ class RetrieverRecipe:
     batch: int = MISSING  # questions a step; each brings its evidence and its negatives
     positives: int = MISSING  # evidence paragraphs of a question that become pairs, at the most
     negatives: int = MISSING  # paragraphs of the same paper that are no evidence, a pair
+    mined_by: Mined = Mined.bm25
+    separate: bool = False  # one encoder for questions and another for passages, both from the base
     frozen_layers: int = 0  # of the Transformer's, from below; the word embeddings go with the first
     tokens: int = MISSING  # read of a text in training
     scale: float = 20.0  # 1 / the temperature of the softmax over cosines

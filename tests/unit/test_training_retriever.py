@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -204,6 +205,48 @@ def test_training_measures_saves_exports_and_resumes(recipe, tmp_path: Path) -> 
         retriever.train(recipe, tmp_path / "other", heard.append, resume=True)
     again = retriever.train(recipe, tmp_path / "run", heard.append, resume=True)
     assert (again / "model.safetensors").exists()
+
+
+@pytest.mark.parametrize("mined_by", ["base", "both"])
+def test_a_pair_of_encoders_is_trained_with_negatives_of_the_models_own(  # type: ignore[no-untyped-def]
+    recipe, tmp_path: Path, mined_by: str
+) -> None:
+    from mozi_engine.training.recipe import Mined
+    from mozi_engine.training.retrieval import retriever
+
+    recipe = replace(recipe, separate=True, mined_by=Mined(mined_by))
+    model = retriever.train(recipe, tmp_path / "run", lambda event: None)
+    agreed = retriever.export_best(model, tmp_path / "encoder", retriever.data(recipe).held_out)
+    assert (agreed.same_first, agreed.overlap_at_5) == (1, 1)
+    passages, text = Encoder(folder=tmp_path / "encoder"), ["what corpus is the model trained on"]
+    assert passages.asking.id != passages.id
+    assert 0.5 < float(passages.encode(text)[0] @ passages.asking.encode(text)[0]) < 0.999
+    again = retriever.train(recipe, tmp_path / "run", lambda event: None, resume=True)
+    assert (again / "questions" / "model.safetensors").exists()
+
+
+def test_one_encoder_asks_for_itself(tiny: Path, tmp_path: Path) -> None:
+    from mozi_engine.training.retrieval.export import export
+
+    export(tiny, tmp_path)
+    encoder = Encoder(folder=tmp_path)
+    assert encoder.asking is encoder
+    assert Encoder().asking.id == Encoder.id
+
+
+def test_rankings_take_turns_and_none_is_taken_twice(papers: list[QasperPaper]) -> None:
+    def backwards(passages: Sequence[Passage]) -> Callable[[str], np.ndarray]:
+        return lambda _: np.arange(len(passages), dtype=np.float64)
+
+    def forwards(passages: Sequence[Passage]) -> Callable[[str], np.ndarray]:
+        return lambda _: -np.arange(len(passages), dtype=np.float64)
+
+    texts = ["gold", "one", "two", "three", "four"]
+    asked = [paper("d", texts, {"what": ["gold"]})]
+    (only,) = pairs(asked, 1, 3, rankers=(forwards,))
+    (turns,) = pairs(asked, 1, 3, rankers=(forwards, backwards))
+    assert only.negatives == ("one", "two", "three")
+    assert turns.negatives == ("four", "one", "three")
 
 
 def test_the_export_gives_the_vectors_of_torch(tiny: Path, tmp_path: Path) -> None:

@@ -62,14 +62,21 @@ class Agreement:
     spearman: float
 
 
-def agreement(first: Embedder, second: Embedder, papers: Sequence[QasperPaper]) -> Agreement:
-    """Compare the rankings of each paper's passages for its questions."""
+def agreement(
+    first: tuple[Embedder, Embedder], second: tuple[Embedder, Embedder], papers: Sequence[QasperPaper]
+) -> Agreement:
+    """Compare the rankings of each paper's passages for its questions.
+
+    Each is what encodes passages, and what encodes questions.
+    """
     found = []
     for paper in papers:
         texts = [searched(passage) for passage in paper.passages]
         asked = [question.text for question in paper.questions]
         if texts and asked:
-            one, other = (encoder.encode(texts) @ encoder.encode(asked).T for encoder in (first, second))
+            one, other = (
+                reading.encode(texts) @ asking.encode(asked).T for reading, asking in (first, second)
+            )
             found += [_alike(a, b) for a, b in zip(one.T, other.T, strict=True)]
     means = np.mean(found, axis=0) if found else np.ones(3)
     return Agreement(len(found), *(float(mean) for mean in means))

@@ -1,7 +1,7 @@
 """SciDPR: a bi-encoder that brings questions near their evidence, on sentence-transformers' trainer.
 
-Karpukhin et al., 2020: in-batch negatives, and hard ones mined by BM25. One encoder serves both sides, where
-theirs had two: there are too few questions to train a second.
+Karpukhin et al., 2020: in-batch negatives, and hard ones mined by BM25 or by the model itself; one encoder
+for both sides, or one for each, as theirs.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import torch
 from datasets import Dataset
 from sentence_transformers import SentenceTransformer, SentenceTransformerTrainer
 from sentence_transformers.base.evaluation import BaseEvaluator
+from sentence_transformers.base.modules import Router
 from sentence_transformers.base.training_args import BatchSamplers
 from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
 from sentence_transformers.sentence_transformer.training_args import SentenceTransformerTrainingArguments
@@ -29,14 +30,15 @@ from mozi_engine.evaluation import official
 from mozi_engine.evaluation.bootstrap import Score
 from mozi_engine.evaluation.retrieval import found as found_by
 from mozi_engine.evaluation.retrieval import table
-from mozi_engine.retrieval.dense import Dense, Encoder, Vectors, searched
-from mozi_engine.training.recipe import RetrieverRecipe
+from mozi_engine.retrieval.dense import QUESTIONS, Dense, Encoder, Vectors, searched
+from mozi_engine.training.recipe import Mined, RetrieverRecipe
 from mozi_engine.training.retrieval.export import Agreement, agreement, export
-from mozi_engine.training.retrieval.pairs import Pair, pairs
+from mozi_engine.training.retrieval.pairs import Pair, Ranker, by_words, pairs
 from mozi_engine.training.runs import curves, history, resuming
 from mozi_engine.types import Passage, Retriever
 
 _BEST = "recall_at_5"  # what decides which epoch's weights are kept
+_ROUTES = {"question": "query", "evidence": "document"}  # for a model that has two
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +69,15 @@ class Data:
     held_out: tuple[QasperPaper, ...]
 
 
-def data(recipe: RetrieverRecipe) -> Data:
-    """The recipe's data. Raises DataError when nothing is left to train on."""
+def data(recipe: RetrieverRecipe, rankers: Sequence[Ranker] = (by_words,)) -> Data:
+    """The recipe's data, with negatives that the rankers find; as many by any of them.
+
+    Raises DataError when nothing is left to train on.
+    """
     held_out = qasper.papers(recipe.data.evaluate) if recipe.data.evaluate else []
     known = {paper.id for paper in held_out}
     papers = [paper for paper in qasper.papers(recipe.data.train) if paper.id not in known]
-    found = pairs(papers, recipe.positives, recipe.negatives, recipe.seed)
+    found = pairs(papers, recipe.positives, recipe.negatives, recipe.seed, rankers)
     if not found:
         raise DataError(
             "no question with evidence is left to train on", hint="give other files to data.train"
@@ -94,8 +99,8 @@ def train(recipe: RetrieverRecipe, run: Path, report: Report, *, resume: bool = 
         torch.set_num_threads(recipe.threads)
     torch.manual_seed(recipe.seed)
     disable_progress_bar()
-    found = data(recipe)
     model = _base(recipe)
+    found = data(recipe, _rankers(recipe.mined_by, model))
     evaluator = HeldOut(found.held_out, run / "metrics.jsonl", report) if found.held_out else None
     if evaluator and not resume:
         evaluator(model, epoch=0)
@@ -109,31 +114,68 @@ def train(recipe: RetrieverRecipe, run: Path, report: Report, *, resume: bool = 
     )
     trainer.remove_callback(PrinterCallback)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    model.max_seq_length = max(recipe.tokens, 256)  # what was cut in training to save time is read in use
-    model.save(str(run / "model"))
+    _save(model, run / "model", max(recipe.tokens, 256))  # what was cut in training is read in use
     return run / "model"
 
 
 def export_best(model: Path, out: Path, papers: Sequence[QasperPaper]) -> Agreement:
     """Export the trained model to int8 ONNX, and compare the rankings of the two on the papers."""
     export(model, out)
-    before = SentenceTransformer(str(model), device="cpu")
-    return agreement(_Quiet(before), Encoder(folder=out), papers)
+    passages = questions = SentenceTransformer(str(model), device="cpu")
+    if (model / QUESTIONS).exists():
+        export(model / QUESTIONS, out / QUESTIONS)
+        questions = SentenceTransformer(str(model / QUESTIONS), device="cpu")
+    exported = Encoder(folder=out)
+    before, after = (_Quiet(passages.encode), _Quiet(questions.encode)), (exported, exported.asking)
+    return agreement(before, after, papers)
 
 
 def _base(recipe: RetrieverRecipe) -> SentenceTransformer:
+    """The model to train: one encoder, or a route for questions and one for passages."""
+    device = None if torch.cuda.is_available() else "cpu"
+    if not recipe.separate:
+        return _encoder(recipe)
+    questions, passages = ([*_encoder(recipe).children()] for _ in range(2))
+    return SentenceTransformer(modules=[Router.for_query_document(questions, passages)], device=device)
+
+
+def _encoder(recipe: RetrieverRecipe) -> SentenceTransformer:
     try:
         model = SentenceTransformer(recipe.base, device=None if torch.cuda.is_available() else "cpu")
     except (OSError, ValueError) as error:
         raise RecipeError(f"{recipe.base} cannot be loaded", hint="give a model's name or folder") from error
     model.max_seq_length = recipe.tokens
-    model.model_card_data.generate_widget_examples = False  # it shows a progress bar
     if recipe.frozen_layers:
         transformer: Any = model[0].auto_model
         lower = [transformer.embeddings, *transformer.encoder.layer[: recipe.frozen_layers]]
         for part in lower:
             part.requires_grad_(requires_grad=False)
     return model
+
+
+def _save(model: SentenceTransformer, folder: Path, tokens: int) -> None:
+    """Write the encoder of passages, and that of questions where it is another; each reads `tokens`."""
+    parts = {folder: model}
+    if isinstance(model[0], Router):
+        routes = {folder: "document", folder / QUESTIONS: "query"}
+        parts = {
+            place: SentenceTransformer(modules=[*model[0].sub_modules[route]])
+            for place, route in routes.items()
+        }
+    for place, part in parts.items():
+        part.max_seq_length = tokens
+        part.save(str(place))
+
+
+def _rankers(mined_by: Mined, model: SentenceTransformer) -> list[Ranker]:
+    """What finds the hard negatives."""
+    asking, reading = _Quiet(model.encode_query), _Quiet(model.encode_document)
+
+    def by_meaning(passages: Sequence[Passage]) -> Callable[[str], Vectors]:
+        return Dense(passages, reading.encode([searched(each) for each in passages]), asking).scores
+
+    rankers: dict[Mined, list[Ranker]] = {Mined.bm25: [by_words], Mined.base: [by_meaning]}
+    return rankers.get(mined_by, [by_words, by_meaning])
 
 
 def _dataset(found: Sequence[Pair]) -> Dataset:
@@ -165,6 +207,7 @@ def _arguments(recipe: RetrieverRecipe, run: Path, *, measured: bool) -> Sentenc
         report_to="none",
         disable_tqdm=True,
         dataloader_pin_memory=False,
+        router_mapping=_ROUTES | {f"negative_{n + 1}": "document" for n in range(recipe.negatives)},
     )
 
 
@@ -184,11 +227,10 @@ class HeldOut(BaseEvaluator):  # type: ignore[misc]
         steps: int = -1,
     ) -> dict[str, float]:
         """The means by name; also written down, and reported."""
-        quiet = _Quiet(model)
+        asking, reading = _Quiet(model.encode_query), _Quiet(model.encode_document)
 
         def build(_: str, passages: Sequence[Passage]) -> Retriever:
-            texts = [searched(passage) for passage in passages]
-            return Dense(passages, quiet.encode(texts), quiet)
+            return Dense(passages, reading.encode([searched(each) for each in passages]), asking)
 
         with torch.inference_mode():
             measured = table("held out", found_by(self._papers, build), official.clusters(self._papers))
@@ -202,12 +244,12 @@ class HeldOut(BaseEvaluator):  # type: ignore[misc]
 
 @dataclass(frozen=True, slots=True)
 class _Quiet:
-    """A torch model as an encoder, without its progress bars."""
+    """A way of a torch model to encode, without its progress bars."""
 
-    model: SentenceTransformer
+    way: Callable[..., Any]
 
     def encode(self, texts: Sequence[str], /) -> Vectors:
-        vectors: Vectors = self.model.encode(list(texts), show_progress_bar=False)
+        vectors: Vectors = self.way(list(texts), show_progress_bar=False)
         return vectors
 
 
