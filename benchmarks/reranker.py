@@ -30,13 +30,13 @@ from torch.nn.functional import cosine_similarity, cross_entropy
 from transformers import AutoTokenizer, BertModel, get_linear_schedule_with_warmup
 
 sys.path.insert(0, str(Path(__file__).parent))
-from retrieval import Idea, asked, bodies, row
+from retrieval import Idea, asked, bodies, learned, row
 
 from mozi_engine.datasets.qasper import QasperPaper
 from mozi_engine.retrieval import scoring
 from mozi_engine.retrieval.dense import Encoder, searched
 from mozi_engine.retrieval.scoring import Floats
-from mozi_engine.training.retrieval.weights import Asked, cross_validated
+from mozi_engine.training.retrieval.weights import Asked
 
 DEPTH = 20  # passages that are read again
 TOKENS = 160  # word pieces of a question and a passage
@@ -48,6 +48,7 @@ EPOCHS, RATE = 3, 5e-5
 class Group(NamedTuple):
     """A question, a paragraph of its evidence, and the paper's other paragraphs, the hardest first."""
 
+    paper: str
     question: str
     evidence: str
     others: tuple[str, ...]
@@ -85,24 +86,22 @@ class Reranker(nn.Module):
 
 def groups(papers: Sequence[QasperPaper], encoder: Encoder) -> list[Group]:
     """What is trained on: paragraphs that no annotator chose are hard where `hybrid` ranks them high."""
-    passages = {paper.id: paper.passages for paper in papers}
+    passages, ships = {paper.id: paper.passages for paper in papers}, scoring.shipped()
     found = []
     for item in asked(papers, encoder):
-        ranked = np.argsort(-chances(item), kind="stable")
+        ranked = np.argsort(-ships.chances(item.rows, item.cosines, item.coverage), kind="stable")
         texts = [searched(passages[item.paper_id][place]) for place in ranked]
         gold = [text for text, place in zip(texts, ranked, strict=True) if item.evidence[place]]
         others = [text for text, place in zip(texts, ranked, strict=True) if not item.evidence[place]]
-        found += [Group(item.question, text, tuple(others[:DEPTH])) for text in gold[:POSITIVES]]
+        found += [
+            Group(item.paper_id, item.question, text, tuple(others[:DEPTH])) for text in gold[:POSITIVES]
+        ]
     return found
 
 
-def chances(item: Asked) -> Floats:
-    """Each passage's, by the weights that ship."""
-    return scoring.shipped().chances(item.rows, item.cosines, item.coverage)
-
-
-def train(model: Reranker, found: list[Group]) -> Iterator[int]:
+def train(model: Reranker, groups: Sequence[Group]) -> Iterator[int]:
     """Train, and give the number of each epoch when it ends."""
+    found = list(groups)
     drawn = random.Random(0)  # noqa: S311  a sample, not a secret
     optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=0.01)
     steps = EPOCHS * -(-len(found) // BATCH)
@@ -126,16 +125,19 @@ def train(model: Reranker, found: list[Group]) -> Iterator[int]:
 def _negatives(group: Group, found: Sequence[Group], drawn: random.Random) -> list[str]:
     """Of the same paper as far as it has them, then of others."""
     own = drawn.sample(group.others, min(NEGATIVES, len(group.others)))
-    return own + [drawn.choice(found).evidence for _ in range(NEGATIVES - len(own))]
+    far = [other.evidence for other in found if other.paper != group.paper]
+    return own + drawn.sample(far, NEGATIVES - len(own))
 
 
-def reranked(model: Reranker, papers: Sequence[QasperPaper], items: Sequence[Asked]) -> list[Floats]:
-    """The model's scores of each question's best passages; what it did not read is below them all."""
+def reranked(
+    model: Reranker, papers: Sequence[QasperPaper], items: Sequence[Asked], chances: Sequence[Floats]
+) -> list[Floats]:
+    """The model's scores of each question's likeliest passages; what it did not read is below them all."""
     passages = {paper.id: paper.passages for paper in papers}
     model.eval()
     found = []
-    for item in items:
-        best = np.argsort(-chances(item), kind="stable")[:DEPTH]
+    for item, likely in zip(items, chances, strict=True):
+        best = np.argsort(-likely, kind="stable")[:DEPTH]
         texts = [searched(passages[item.paper_id][place]) for place in best]
         with torch.inference_mode():
             scores = model([item.question] * len(texts), texts).numpy()
@@ -147,22 +149,13 @@ def reranked(model: Reranker, papers: Sequence[QasperPaper], items: Sequence[Ask
 
 def ideas(items: Sequence[Asked], scores: Sequence[Floats], name: str) -> Iterator[Idea]:
     """The reranker alone, and beside what speaks for a passage without it."""
-    yield Idea(f"{name}, alone", {_key(item): each for item, each in zip(items, scores, strict=True)})
+    keys = [(item.paper_id, item.question) for item in items]
+    yield Idea(f"{name}, alone", dict(zip(keys, scores, strict=True)))
     rows = [
         replace(item, rows=np.column_stack([item.rows, each, np.log(_softmax(each) + 1e-6)]))
         for item, each in zip(items, scores, strict=True)
     ]
-    yield learned(f"learned weights and {name}", rows)
-
-
-def learned(name: str, items: Sequence[Asked]) -> Idea:
-    """Chances by weights of all features, by cross-validation over papers."""
-    fitted = cross_validated(items, range(items[0].rows.shape[1]))
-    return Idea(name, {_key(item): each for item, each in zip(items, fitted, strict=True)}, chances=True)
-
-
-def _key(item: Asked) -> tuple[str, str]:
-    return item.paper_id, item.question
+    yield learned(f"learned weights and {name}", rows, (), range(rows[0].rows.shape[1]))
 
 
 def _softmax(scores: Floats) -> Floats:
@@ -175,17 +168,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("questions", type=Path)
     parser.add_argument("--on", type=Path, nargs="+", required=True, help="papers that measure it")
-    parser.add_argument("--base", required=True)
+    parser.add_argument("--base", required=True, help="the folder of an encoder's weights")
     given = parser.parse_args()
     torch.manual_seed(0)
     papers, encoder = bodies(given.on), Encoder()
     items, known = asked(papers, encoder), {paper.id for paper in papers}
+    before = learned("learned weights", items, (), range(len(scoring.NAMES)))
+    print(row(papers, before, 0), flush=True)
     others = [paper for paper in bodies([given.questions]) if paper.id not in known and paper.passages]
-    found, model = groups(others, encoder), Reranker(given.base)
-    print(row(papers, learned("learned weights", items), 0), flush=True)
-    began = time.monotonic()
-    for epoch in train(model, found):
-        for idea in ideas(items, reranked(model, papers, items), f"a reranker, epoch {epoch}"):
+    model, began = Reranker(given.base), time.monotonic()
+    for epoch in train(model, groups(others, encoder)):
+        scores = reranked(model, papers, items, list(before.scores.values()))
+        for idea in ideas(items, scores, f"a reranker, epoch {epoch}"):
             print(row(papers, idea, time.monotonic() - began), flush=True)
 
 

@@ -6,13 +6,16 @@ import io
 import os
 import sys
 from dataclasses import replace
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from mozi_cli import doctor, serve
 from mozi_cli.rooms import Rooms
 from mozi_engine.errors import MoziError, SettingsError
+
+if TYPE_CHECKING:
+    from logging import LogRecord
 
 app = typer.Typer(
     name="mozi",
@@ -51,8 +54,12 @@ def _options(
     import logging
 
     # Libraries that warn of what a person can do nothing about; what goes wrong is raised.
-    for name in ("bitsandbytes", "DeepSpeed"):
-        logging.getLogger(name).addFilter(lambda record: record.levelno >= logging.ERROR)
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+    logging.getLogger("DeepSpeed").addFilter(_failed)  # it sets its own level
+
+
+def _failed(record: LogRecord) -> bool:
+    return record.levelname in ("ERROR", "CRITICAL")
 
 
 @app.command(

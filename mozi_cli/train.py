@@ -242,9 +242,11 @@ def _needs(*modules: str) -> None:
 
 
 def _plan(recipe: RetrieverRecipe, data: Data) -> str:
+    from mozi_engine.training.recipe import Mined
+
     questions = sum(len(paper.questions) for paper in data.held_out)
     steps = recipe.epochs * -(-len(data.train) // recipe.batch)
-    first = "" if recipe.mined_by.value == "bm25" else "; first the base model ranks every paragraph"
+    first = "" if recipe.mined_by is Mined.bm25 else "; first the base model ranks every paragraph"
     return (
         f"{len(data.train)} pairs, about {steps} steps; "
         f"held out: {len(data.held_out)} papers, {questions} questions{first}"

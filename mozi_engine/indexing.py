@@ -56,5 +56,5 @@ def index(
                     if isinstance(item, Progress):
                         yield item
                     else:
-                        both = Hybrid(passages, words, Dense(passages, item, encoder))
+                        both = Hybrid(passages, words, Dense(passages, item, encoder.asking))
                         yield Indexed(paper, passages, both, "dense")

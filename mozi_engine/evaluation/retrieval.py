@@ -85,7 +85,7 @@ def encoder_of(name: str, threads: int = 0) -> Encoder:
 def builder(name: str, encoder: Encoder, asking: Embedder | None = None) -> Build:
     """What makes the retriever of that name for a paper's id and passages; a folder's is dense.
 
-    `encoder` is `encoder_of` the name; `asking` encodes the questions, where that is another.
+    `encoder` is `encoder_of` the name; `asking` encodes the questions in place of `encoder.asking`.
     """
 
     def build(paper_id: str, passages: Sequence[Passage]) -> Retriever:

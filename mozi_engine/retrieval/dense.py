@@ -48,7 +48,7 @@ class Encoder:
     def asking(self) -> Encoder:
         """What encodes questions for it: itself, unless the two were trained as a pair."""
         folder = self._folder / QUESTIONS if isinstance(self._folder, Path) else None
-        return Encoder(self._threads, folder) if folder and folder.exists() else self
+        return Encoder(self._threads, folder) if folder and (folder / "model.onnx").is_file() else self
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """One unit vector a text, shape (n, 384)."""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -208,21 +209,60 @@ def test_training_measures_saves_exports_and_resumes(recipe, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("mined_by", ["base", "both"])
-def test_a_pair_of_encoders_is_trained_with_negatives_of_the_models_own(  # type: ignore[no-untyped-def]
-    recipe, tmp_path: Path, mined_by: str
-) -> None:
+def test_a_pair_of_encoders_is_trained_saved_and_exported(recipe, tmp_path: Path, mined_by: str) -> None:  # type: ignore[no-untyped-def]
+    from sentence_transformers import SentenceTransformer
+
     from mozi_engine.training.recipe import Mined
     from mozi_engine.training.retrieval import retriever
 
-    recipe = replace(recipe, separate=True, mined_by=Mined(mined_by))
-    model = retriever.train(recipe, tmp_path / "run", lambda event: None)
-    agreed = retriever.export_best(model, tmp_path / "encoder", retriever.data(recipe).held_out)
-    assert (agreed.same_first, agreed.overlap_at_5) == (1, 1)
-    passages, text = Encoder(folder=tmp_path / "encoder"), ["what corpus is the model trained on"]
-    assert passages.asking.id != passages.id
-    assert 0.5 < float(passages.encode(text)[0] @ passages.asking.encode(text)[0]) < 0.999
-    again = retriever.train(recipe, tmp_path / "run", lambda event: None, resume=True)
-    assert (again / "questions" / "model.safetensors").exists()
+    recipe = replace(recipe, separate=True, mined_by=Mined(mined_by), frozen_layers=1)
+    run, out, text = tmp_path / "run", tmp_path / "encoder", ["what corpus is the model trained on"]
+    model = retriever.train(recipe, run, lambda event: None)
+    untrained, passages, questions = (
+        SentenceTransformer(str(folder), device="cpu").encode(text)[0]
+        for folder in (recipe.base, model, model / "questions")
+    )
+    for one, other in ((untrained, passages), (untrained, questions), (passages, questions)):
+        assert float(one @ other) < 0.999
+
+    agreed = retriever.export_best(model, out, retriever.data(recipe).held_out)
+    assert agreed.same_first == 1
+    exported = Encoder(folder=out)
+    assert float(exported.encode(text)[0] @ passages) > 0.99
+    assert float(exported.asking.encode(text)[0] @ questions) > 0.99
+
+    retriever.export_best(Path(recipe.base), out, ())
+    assert Encoder(folder=out).asking.id == Encoder(folder=out).id
+
+
+@pytest.mark.parametrize("separate", [False, True])
+def test_what_is_resumed_ends_as_if_it_had_not_been_stopped(recipe, tmp_path: Path, separate: bool) -> None:  # type: ignore[no-untyped-def]
+    from mozi_engine.training.retrieval import retriever
+
+    recipe = replace(recipe, separate=separate)
+    whole = retriever.train(recipe, tmp_path / "whole", lambda event: None)
+    shutil.copytree(tmp_path / "whole", tmp_path / "stopped")
+    shutil.rmtree(max((tmp_path / "stopped" / "checkpoints").glob("checkpoint-*"), key=_step))
+    shutil.rmtree(tmp_path / "stopped" / "model")
+    resumed = retriever.train(recipe, tmp_path / "stopped", lambda event: None, resume=True)
+    for file in whole.rglob("model.safetensors"):
+        assert file.read_bytes() == (resumed / file.relative_to(whole)).read_bytes()
+
+
+def _step(checkpoint: Path) -> int:
+    return int(checkpoint.name.rpartition("-")[2])
+
+
+def test_no_batch_has_a_paper_twice(papers: list[QasperPaper]) -> None:
+    datasets = pytest.importorskip("datasets")
+    from mozi_engine.training.retrieval.retriever import apart
+
+    found = pairs(papers, positives=2, negatives=1)
+    texts = datasets.Dataset.from_dict({"question": [pair.question for pair in found]})
+    batches = list(apart([pair.paper for pair in found], texts, batch_size=2, drop_last=False))
+    assert sorted(place for batch in batches for place in batch) == list(range(len(found)))
+    for batch in batches:
+        assert len({found[place].paper for place in batch}) == len(batch)
 
 
 def test_one_encoder_asks_for_itself(tiny: Path, tmp_path: Path) -> None:
@@ -230,6 +270,7 @@ def test_one_encoder_asks_for_itself(tiny: Path, tmp_path: Path) -> None:
 
     export(tiny, tmp_path)
     encoder = Encoder(folder=tmp_path)
+    (tmp_path / "questions").mkdir()  # of no encoder
     assert encoder.asking is encoder
     assert Encoder().asking.id == Encoder.id
 
@@ -242,11 +283,13 @@ def test_rankings_take_turns_and_none_is_taken_twice(papers: list[QasperPaper]) 
         return lambda _: -np.arange(len(passages), dtype=np.float64)
 
     texts = ["gold", "one", "two", "three", "four"]
-    asked = [paper("d", texts, {"what": ["gold"]})]
-    (only,) = pairs(asked, 1, 3, rankers=(forwards,))
-    (turns,) = pairs(asked, 1, 3, rankers=(forwards, backwards))
-    assert only.negatives == ("one", "two", "three")
-    assert turns.negatives == ("four", "one", "three")
+    asked = [paper("d", texts, {"what": ["gold"], "which": ["gold"]})]
+    assert [pair.negatives for pair in pairs(asked, 1, 3, rankers=(forwards,))] == [
+        ("one", "two", "three")
+    ] * 2
+    first, second = pairs(asked, 1, 3, rankers=(forwards, backwards))
+    assert first.negatives == ("four", "one", "three")
+    assert second.negatives == ("four", "three", "one")
 
 
 def test_the_export_gives_the_vectors_of_torch(tiny: Path, tmp_path: Path) -> None:

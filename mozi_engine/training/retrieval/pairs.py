@@ -21,8 +21,9 @@ Ranker = Callable[[Sequence[Passage]], Callable[[str], NDArray[np.floating]]]
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A question, one paragraph that is evidence for it, and paragraphs that no annotator chose."""
+    """A question about a paper, a paragraph that is evidence for it, and some that no annotator chose."""
 
+    paper: str
     question: str
     evidence: str
     negatives: tuple[str, ...]
@@ -44,16 +45,17 @@ def pairs(
 
     Negatives are the paper's own paragraphs that the rankers put highest, taken from one ranking after the
     other, a different choice for each pair of a question; where the paper has too few, paragraphs of other
-    papers, drawn by the seed.
+    papers, drawn by the seed. Which ranking begins changes from question to question.
     """
     drawn = random.Random(seed)  # noqa: S311  a sample, not a secret
     strangers = [(paper.id, searched(passage)) for paper in papers for passage in _text(paper)]
     return [
-        Pair(question.text, evidence, _filled(found, paper.id, strangers, negatives, drawn))
+        Pair(paper.id, question.text, evidence, _filled(found, paper.id, strangers, negatives, drawn))
         for paper in papers
+        if any(question.evidence for question in paper.questions)
         for ranked in [_ranked(_text(paper), rankers)]
-        for question in paper.questions
-        for evidence, found in _mined(question, ranked(question.text), positives, negatives)
+        for turn, question in enumerate(paper.questions)
+        for evidence, found in _mined(question, ranked(question.text, turn), positives, negatives)
     ]
 
 
@@ -61,12 +63,15 @@ def _text(paper: QasperPaper) -> tuple[Passage, ...]:
     return tuple(passage for passage in paper.passages if passage.kind == "text")
 
 
-def _ranked(passages: Sequence[Passage], rankers: Sequence[Ranker]) -> Callable[[str], list[Passage]]:
+def _ranked(passages: Sequence[Passage], rankers: Sequence[Ranker]) -> Callable[[str, int], list[Passage]]:
     """What puts the passages in order for a question: the best by each ranker in turn."""
     scorers = [ranker(passages) for ranker in rankers]
 
-    def order(question: str) -> list[Passage]:
-        orders = [np.argsort(-scores(question), kind="stable") for scores in scorers]
+    def order(question: str, turn: int) -> list[Passage]:
+        first = turn % len(scorers)
+        orders = [
+            np.argsort(-scores(question), kind="stable") for scores in scorers[first:] + scorers[:first]
+        ]
         return [passages[place] for place in dict.fromkeys(chain.from_iterable(zip(*orders, strict=True)))]
 
     return order

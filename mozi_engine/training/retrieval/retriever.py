@@ -1,14 +1,16 @@
 """SciDPR: a bi-encoder that brings questions near their evidence, on sentence-transformers' trainer.
 
-Karpukhin et al., 2020: in-batch negatives, and hard ones mined by BM25 or by the model itself; one encoder
-for both sides, or one for each, as theirs.
+Karpukhin et al., 2020: in-batch negatives, and hard ones mined by BM25 or by the base model before it is
+trained; one encoder for both sides, or one for each, as theirs.
 """
 
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ from datasets import Dataset
 from sentence_transformers import SentenceTransformer, SentenceTransformerTrainer
 from sentence_transformers.base.evaluation import BaseEvaluator
 from sentence_transformers.base.modules import Router
-from sentence_transformers.base.training_args import BatchSamplers
+from sentence_transformers.base.sampler import NoDuplicatesBatchSampler
 from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
 from sentence_transformers.sentence_transformer.training_args import SentenceTransformerTrainingArguments
 from transformers import PrinterCallback, TrainerCallback
@@ -70,7 +72,7 @@ class Data:
 
 
 def data(recipe: RetrieverRecipe, rankers: Sequence[Ranker] = (by_words,)) -> Data:
-    """The recipe's data, with negatives that the rankers find; as many by any of them.
+    """The recipe's data. The rankers change which negatives there are, not how many pairs.
 
     Raises DataError when nothing is left to train on.
     """
@@ -106,7 +108,7 @@ def train(recipe: RetrieverRecipe, run: Path, report: Report, *, resume: bool = 
         evaluator(model, epoch=0)
     trainer = SentenceTransformerTrainer(
         model=model,
-        args=_arguments(recipe, run, measured=evaluator is not None),
+        args=_arguments(recipe, run, found),
         train_dataset=_dataset(found.train),
         loss=MultipleNegativesRankingLoss(model, scale=recipe.scale),
         evaluator=evaluator,
@@ -119,12 +121,16 @@ def train(recipe: RetrieverRecipe, run: Path, report: Report, *, resume: bool = 
 
 
 def export_best(model: Path, out: Path, papers: Sequence[QasperPaper]) -> Agreement:
-    """Export the trained model to int8 ONNX, and compare the rankings of the two on the papers."""
-    export(model, out)
+    """Export the trained model to int8 ONNX, and compare the rankings of the two on the papers.
+
+    `out` is whole or not an encoder. Raises ModelError.
+    """
+    shutil.rmtree(out / QUESTIONS, ignore_errors=True)
     passages = questions = SentenceTransformer(str(model), device="cpu")
     if (model / QUESTIONS).exists():
         export(model / QUESTIONS, out / QUESTIONS)
         questions = SentenceTransformer(str(model / QUESTIONS), device="cpu")
+    export(model, out)
     exported = Encoder(folder=out)
     before, after = (_Quiet(passages.encode), _Quiet(questions.encode)), (exported, exported.asking)
     return agreement(before, after, papers)
@@ -132,16 +138,22 @@ def export_best(model: Path, out: Path, papers: Sequence[QasperPaper]) -> Agreem
 
 def _base(recipe: RetrieverRecipe) -> SentenceTransformer:
     """The model to train: one encoder, or a route for questions and one for passages."""
-    device = None if torch.cuda.is_available() else "cpu"
-    if not recipe.separate:
-        return _encoder(recipe)
-    questions, passages = ([*_encoder(recipe).children()] for _ in range(2))
-    return SentenceTransformer(modules=[Router.for_query_document(questions, passages)], device=device)
+    model = _encoder(recipe)
+    if recipe.separate:
+        questions, passages = ([*each.children()] for each in (model, _encoder(recipe)))
+        router = Router.for_query_document(questions, passages)
+        model = SentenceTransformer(modules=[router], device=model.device)
+    model.model_card_data.generate_widget_examples = False  # they would be encoded at each checkpoint
+    return model
 
 
 def _encoder(recipe: RetrieverRecipe) -> SentenceTransformer:
     try:
-        model = SentenceTransformer(recipe.base, device=None if torch.cuda.is_available() else "cpu")
+        model = SentenceTransformer(
+            recipe.base,
+            device=None if torch.cuda.is_available() else "cpu",
+            prompts={"query": "", "document": ""},  # what is exported has none
+        )
     except (OSError, ValueError) as error:
         raise RecipeError(f"{recipe.base} cannot be loaded", hint="give a model's name or folder") from error
     model.max_seq_length = recipe.tokens
@@ -159,23 +171,26 @@ def _save(model: SentenceTransformer, folder: Path, tokens: int) -> None:
     if isinstance(model[0], Router):
         routes = {folder: "document", folder / QUESTIONS: "query"}
         parts = {
-            place: SentenceTransformer(modules=[*model[0].sub_modules[route]])
+            place: SentenceTransformer(modules=[*model[0].sub_modules[route]], device=model.device)
             for place, route in routes.items()
         }
     for place, part in parts.items():
         part.max_seq_length = tokens
-        part.save(str(place))
+        part.save(str(place), create_model_card=False)
 
 
-def _rankers(mined_by: Mined, model: SentenceTransformer) -> list[Ranker]:
+def _rankers(mined_by: Mined, model: SentenceTransformer) -> Sequence[Ranker]:
     """What finds the hard negatives."""
     asking, reading = _Quiet(model.encode_query), _Quiet(model.encode_document)
 
     def by_meaning(passages: Sequence[Passage]) -> Callable[[str], Vectors]:
         return Dense(passages, reading.encode([searched(each) for each in passages]), asking).scores
 
-    rankers: dict[Mined, list[Ranker]] = {Mined.bm25: [by_words], Mined.base: [by_meaning]}
-    return rankers.get(mined_by, [by_words, by_meaning])
+    return {
+        Mined.bm25: (by_words,),
+        Mined.base: (by_meaning,),
+        Mined.both: (by_words, by_meaning),
+    }[mined_by]
 
 
 def _dataset(found: Sequence[Pair]) -> Dataset:
@@ -185,13 +200,21 @@ def _dataset(found: Sequence[Pair]) -> Dataset:
     return Dataset.from_dict(columns)
 
 
-def _arguments(recipe: RetrieverRecipe, run: Path, *, measured: bool) -> SentenceTransformerTrainingArguments:
+def apart(papers: Sequence[str], dataset: Dataset, **options: Any) -> NoDuplicatesBatchSampler:
+    """Batches in which no paper and no text stands twice; `papers` has one a row of the dataset.
+
+    Evidence is then a negative of no other question that rests on it.
+    """
+    return NoDuplicatesBatchSampler(dataset.add_column("paper", list(papers)), **options)
+
+
+def _arguments(recipe: RetrieverRecipe, run: Path, found: Data) -> SentenceTransformerTrainingArguments:
+    measured = bool(found.held_out)
     return SentenceTransformerTrainingArguments(
         output_dir=str(run / "checkpoints"),
         num_train_epochs=recipe.epochs,
         per_device_train_batch_size=recipe.batch,
-        # No text twice in a batch: evidence that two questions share is a negative of neither.
-        batch_sampler=BatchSamplers.NO_DUPLICATES,
+        batch_sampler=partial(apart, [pair.paper for pair in found.train]),
         learning_rate=recipe.optim.lr,
         warmup_steps=recipe.optim.warmup,
         weight_decay=recipe.optim.weight_decay,
@@ -244,12 +267,12 @@ class HeldOut(BaseEvaluator):  # type: ignore[misc]
 
 @dataclass(frozen=True, slots=True)
 class _Quiet:
-    """A way of a torch model to encode, without its progress bars."""
+    """A torch model's `encode` or `encode_query`, without progress bars."""
 
-    way: Callable[..., Any]
+    encoding: Callable[..., Any]
 
     def encode(self, texts: Sequence[str], /) -> Vectors:
-        vectors: Vectors = self.way(list(texts), show_progress_bar=False)
+        vectors: Vectors = self.encoding(list(texts), show_progress_bar=False, normalize_embeddings=True)
         return vectors
 
 
