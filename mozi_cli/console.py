@@ -118,7 +118,7 @@ def _follow(events: Iterator[Event]) -> Answer:
                     stdout.print(Text(f"searching for: {query}", style="dim"))
                 case EvidenceFound(evidence):
                     stdout.print(_ranking(evidence))
-                    live.update(Spinner("dots", "reading the passages"))
+                    live.update(text or Spinner("dots", "reading the passages"))
                 case Prefill(done, total, _):
                     live.update(Spinner("dots", f"reading the passages, {done * 100 // max(total, 1)}%"))
                 case Token(piece):

@@ -56,7 +56,7 @@ class Searching:
 
 @dataclass(frozen=True, slots=True)
 class EvidenceFound:
-    """The passages the answer will be made from, best first."""
+    """The passages that bear on the question, best first."""
 
     evidence: tuple[Evidence, ...]
 
@@ -73,6 +73,13 @@ class Done:
     """The whole answer, checked against the evidence. The last event."""
 
     answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    query: str
+    evidence: tuple[Evidence, ...] = ()
+    milliseconds: float = 0.0  # that the search took, without the rewording
 
 
 Event = Searching | EvidenceFound | Prefill | Token | Done
@@ -100,21 +107,23 @@ class Answerer:
     def answer(self, question: str, history: Sequence[Turn] = ()) -> EventStream[Event, None, None]:
         """Events as they happen, Done last. Closing the iterator stops the generation.
 
-        `history` is the conversation so far, oldest first. Raises QuestionError, ModelError, ServerError.
+        What is searched comes before the answer, but where the model would have to reword the question first
+        and knows the whole paper anyway: then the answer is not kept waiting. `history` is the conversation
+        so far, oldest first. Raises QuestionError, ModelError, ServerError.
         """
         started = time.perf_counter()
         question = questions.check(question)
-        query = self._standalone(question, history[-_REMEMBERED_TURNS:])
-        if query != question:
-            yield Searching(query)
-        searching = time.perf_counter()
-        evidence = tuple(self.retriever.search(query, self.passages))
-        timings = Timings(search_ms=milliseconds_since(searching))
-        yield EvidenceFound(evidence)
-        prompt = self._prompt(question, query, evidence, history)
-        text, timings = yield from self._generate(prompt, timings, started)
-        answer = self._checked(text, query, evidence)
-        yield Done(replace(answer, timings=replace(timings, total_ms=milliseconds_since(started))))
+        later = self._whole and not self._stands_alone(question, history)
+        found = _Found(question)
+        if not later:
+            found = yield from self._search(question, history)
+        prompt = self._prompt(question, found.query, found.evidence, history)
+        text, timings = yield from self._generate(prompt, started)
+        if later:
+            found = yield from self._search(question, history)
+        answer = self._checked(text, found.query, found.evidence)
+        timings = replace(timings, search_ms=found.milliseconds, total_ms=milliseconds_since(started))
+        yield Done(replace(answer, timings=timings))
 
     def expected(self, draft: str, history: Sequence[Turn] = ()) -> Sequence[Turn]:
         """The prompt that `draft` would be answered by, were it asked; none where only the model can tell.
@@ -123,12 +132,16 @@ class Answerer:
         ends as questions do, an answer of no words has begun.
         """
         question = " ".join(draft.split())
-        whole = self.beginning is not None and not self.abridged
-        if not question or not (whole or self._stands_alone(question, history)):
+        if not question or not (self._whole or self._stands_alone(question, history)):
             return ()
-        evidence = () if whole else self.retriever.search(question, self.passages)
+        evidence = () if self._whole else self.retriever.search(question, self.passages)
         prompt = self._prompt(question, question, evidence, history)
         return (*prompt, Turn("assistant", "")) if questions.asked_out(question) else prompt
+
+    @property
+    def _whole(self) -> bool:
+        """Whether the prompt holds all of the paper, and no passages."""
+        return self.beginning is not None and not self.abridged
 
     @property
     def _spoken(self) -> str:
@@ -136,9 +149,19 @@ class Answerer:
         return prompts.language(self.paper.abstract or self.paper.title)
 
     def _stands_alone(self, question: str, history: Sequence[Turn]) -> bool:
-        # A model that has the conversation before it needs a question rewritten only for the search's sake.
-        follows = bool(history) and self.beginning is None
+        # Where no passage is in the prompt, the answer's own words find what a follow-up is about.
+        follows = bool(history) and not self._whole
         return not questions.needs_rewriting(question, is_follow_up=follows, paper_language=self._spoken)
+
+    def _search(self, question: str, history: Sequence[Turn]) -> EventStream[Event, None, _Found]:
+        query = self._standalone(question, history[-_REMEMBERED_TURNS:])
+        if query != question:
+            yield Searching(query)
+        began = time.perf_counter()
+        evidence = tuple(self.retriever.search(query, self.passages))
+        took = milliseconds_since(began)
+        yield EvidenceFound(evidence)
+        return _Found(query, evidence, took)
 
     def _standalone(self, question: str, history: Sequence[Turn]) -> str:
         if self._stands_alone(question, history):
@@ -159,9 +182,9 @@ class Answerer:
         return prompts.render(self.paper.title, evidence, question, standalone, self.opening)
 
     def _generate(
-        self, prompt: Sequence[Turn], timings: Timings, started: float
+        self, prompt: Sequence[Turn], started: float
     ) -> EventStream[Event, None, tuple[str, Timings]]:
-        text = ""
+        text, timings = "", Timings()
         with closing(self.generator.stream(prompt, self.settings)) as pieces:
             for piece in pieces:
                 match piece:

@@ -199,6 +199,28 @@ def test_a_follow_up_about_the_whole_paper_needs_no_rewriting() -> None:
     assert [turn.text for turn in model.prompts[0][2:]] == ["280M.", "Question: and papers?"]
 
 
+def test_a_follow_up_about_a_paper_read_in_part_is_searched_as_one_that_stands_alone() -> None:
+    rewritten = "How many labelled papers is the parser trained on?"
+    model = Scripted([rewritten, "1,200."])
+    history = (Turn("user", "How many nodes?"), Turn("assistant", "280M."))
+    events = list(_whole(model, abridged=True).answer("and the parser?", history))
+    assert events[0] == Searching(rewritten)
+    assert PASSAGES[1].text in model.prompts[1][-1].text
+
+
+def test_who_knows_the_whole_paper_answers_a_foreign_question_before_it_is_reworded_for_the_search() -> None:
+    model = Scripted(["超过280M个节点。", "How many nodes does the literature graph have?"])
+    events = list(_whole(model).answer("图有多少个节点？"))
+    kinds = [type(event) for event in events]
+    assert kinds.index(Token) < kinds.index(Searching) < kinds.index(EvidenceFound)
+    done = events[-1]
+    assert isinstance(done, Done)
+    assert done.answer.text == "超过280M个节点。"
+    assert done.answer.verdict == "answered"
+    assert done.answer.evidence[0].passage is PASSAGES[0]
+    assert done.answer.timings.search_ms > 0
+
+
 def test_a_long_conversation_forgets_its_beginning_rarely_and_by_whole_exchanges() -> None:
     history: list[Turn] = []
     beginnings = []
