@@ -65,13 +65,12 @@ def retriever(
     if dry_run:
         typer.echo(recipes.written(read), nl=False)
         return
-    model = engine.train(read, out, _tell, resume=resume)
-    exported = engine.export_best(model, out / "encoder", found.held_out)
-    if exported.questions:
-        console.note(
-            f"int8 against float32, {exported.questions} questions: the same first passage "
-            f"{exported.same_first:.0%}, Spearman {exported.spearman:.3f}"
-        )
+    engine.train(read, out, _tell, resume=resume)
+    exported = engine.export_best(out, found.compared)
+    console.note(
+        f"int8 against float32, {exported.questions} questions: the same first passage "
+        f"{exported.same_first:.0%}, Spearman {exported.spearman:.3f}"
+    )
     console.note(f"written: {out / 'encoder'}")
 
 

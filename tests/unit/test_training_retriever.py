@@ -181,7 +181,7 @@ def test_training_measures_saves_exports_and_resumes(recipe, tmp_path: Path) -> 
 
     assert not any("metric" in pair.question for pair in retriever.data(recipe).train)
     heard: list[Step | Evaluated] = []
-    model = retriever.train(recipe, tmp_path / "run", heard.append)
+    retriever.train(recipe, tmp_path / "run", heard.append)
     steps = [event for event in heard if isinstance(event, Step)]
     assert steps[-1].done == steps[-1].total
     assert all(step.loss is not None and np.isfinite(step.loss) for step in steps)
@@ -194,9 +194,10 @@ def test_training_measures_saves_exports_and_resumes(recipe, tmp_path: Path) -> 
     assert losses.steps == tuple(step.done for step in steps)
     assert len(recall.steps) == 1 + recipe.epochs
 
-    agreed = retriever.export_best(model, tmp_path / "encoder", retriever.data(recipe).held_out)
+    agreed = retriever.export_best(tmp_path / "run", retriever.data(recipe).compared)
     assert agreed.questions == 1
-    assert Encoder(folder=tmp_path / "encoder").id != Encoder.id
+    assert json.loads((tmp_path / "run" / "agreement.json").read_text())["questions"] == 1
+    assert Encoder(folder=tmp_path / "run" / "encoder").id != Encoder.id
 
     with pytest.raises(RecipeError, match="is not empty"):
         retriever.train(recipe, tmp_path / "run", heard.append)
@@ -216,7 +217,7 @@ def test_a_pair_of_encoders_is_trained_saved_and_exported(recipe, tmp_path: Path
     from mozi_engine.training.retrieval import retriever
 
     recipe = replace(recipe, separate=True, mined_by=Mined(mined_by), frozen_layers=1)
-    run, out, text = tmp_path / "run", tmp_path / "encoder", ["what corpus is the model trained on"]
+    run, text = tmp_path / "run", ["what corpus is the model trained on"]
     model = retriever.train(recipe, run, lambda event: None)
     untrained, passages, questions = (
         SentenceTransformer(str(folder), device="cpu").encode(text)[0]
@@ -225,14 +226,35 @@ def test_a_pair_of_encoders_is_trained_saved_and_exported(recipe, tmp_path: Path
     for one, other in ((untrained, passages), (untrained, questions), (passages, questions)):
         assert float(one @ other) < 0.999
 
-    agreed = retriever.export_best(model, out, retriever.data(recipe).held_out)
+    agreed = retriever.export_best(run, retriever.data(recipe).compared)
     assert agreed.same_first == 1
-    exported = Encoder(folder=out)
+    exported = Encoder(folder=run / "encoder")
     assert float(exported.encode(text)[0] @ passages) > 0.99
     assert float(exported.asking.encode(text)[0] @ questions) > 0.99
 
-    retriever.export_best(Path(recipe.base), out, ())
-    assert Encoder(folder=out).asking.id == Encoder(folder=out).id
+    shutil.rmtree(model / "questions")
+    retriever.export_best(run, ())
+    assert Encoder(folder=run / "encoder").asking.id == exported.id
+
+
+def test_what_could_not_be_exported_is_not_trained(recipe, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
+
+    from mozi_engine.training.retrieval import retriever
+
+    layers = [Transformer(recipe.base), Pooling(Encoder.width, "cls")]
+    SentenceTransformer(modules=layers, device="cpu").save(str(tmp_path / "cls"))
+    with pytest.raises(RecipeError, match="pooling cls"):
+        retriever.train(replace(recipe, base=str(tmp_path / "cls")), tmp_path / "run", lambda event: None)
+
+
+def test_with_no_paper_held_out_the_export_is_compared_on_those_trained_on(recipe) -> None:  # type: ignore[no-untyped-def]
+    from mozi_engine.training.retrieval import retriever
+
+    found = retriever.data(replace(recipe, data=replace(recipe.data, evaluate=[])))
+    assert not found.held_out
+    assert [paper.id for paper in found.compared] == ["a", "b", "c"]
 
 
 @pytest.mark.parametrize("separate", [False, True])

@@ -23,7 +23,7 @@ from safetensors.numpy import load_file
 from mozi_engine.datasets.qasper import QasperPaper
 from mozi_engine.errors import ModelError
 from mozi_engine.files import atomic
-from mozi_engine.retrieval.dense import Embedder, searched
+from mozi_engine.retrieval.dense import Embedder, Encoder, searched
 
 LENGTH = 256  # word pieces: as far as the graph has positions
 EPSILON = 1e-12
@@ -50,6 +50,20 @@ def export(model: Path, out: Path) -> None:
         file.write(graph.SerializeToString(deterministic=True))
     with atomic(out / "tokenizer.json") as file:
         file.write(tokenizer(published).encode())
+
+
+def unlike(model: Any) -> list[str]:
+    """What of a sentence-transformers model is not as in the graph, and lost by `export`; or nothing."""
+    config = getattr(model[0], "auto_model", model[0]).config
+    kept = {
+        "model_type": "bert",
+        "hidden_act": "gelu",
+        "layer_norm_eps": EPSILON,
+        "hidden_size": Encoder.width,
+    }
+    found = [f"{key} {getattr(config, key, None)}" for key in kept if getattr(config, key, None) != kept[key]]
+    pooling = [getattr(module, "pooling_mode", None) for module in model][1:2]
+    return found + [f"pooling {mode}" for mode in pooling if mode != "mean"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -34,12 +34,13 @@ from mozi_engine.evaluation.retrieval import found as found_by
 from mozi_engine.evaluation.retrieval import table
 from mozi_engine.retrieval.dense import QUESTIONS, Dense, Encoder, Vectors, searched
 from mozi_engine.training.recipe import Mined, RetrieverRecipe
-from mozi_engine.training.retrieval.export import Agreement, agreement, export
+from mozi_engine.training.retrieval.export import Agreement, agreement, export, unlike
 from mozi_engine.training.retrieval.pairs import Pair, Ranker, by_words, pairs
 from mozi_engine.training.runs import curves, history, resuming
 from mozi_engine.types import Passage, Retriever
 
 _BEST = "recall_at_5"  # what decides which epoch's weights are kept
+_COMPARED = 20  # papers
 _ROUTES = {"question": "query", "evidence": "document"}  # for a model that has two
 
 
@@ -65,10 +66,14 @@ Report = Callable[[Step | Evaluated], None]
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """What is trained on, and the papers that measure it: none is in both."""
+    """What is trained on, and the papers that measure it: none is in both.
+
+    By `compared` an export is compared with the model: what is held out, or some of the others.
+    """
 
     train: tuple[Pair, ...]
     held_out: tuple[QasperPaper, ...]
+    compared: tuple[QasperPaper, ...]
 
 
 def data(recipe: RetrieverRecipe, rankers: Sequence[Ranker] = (by_words,)) -> Data:
@@ -84,7 +89,7 @@ def data(recipe: RetrieverRecipe, rankers: Sequence[Ranker] = (by_words,)) -> Da
         raise DataError(
             "no question with evidence is left to train on", hint="give other files to data.train"
         )
-    return Data(tuple(found), tuple(held_out))
+    return Data(tuple(found), tuple(held_out), tuple(held_out or papers[:_COMPARED]))
 
 
 def train(recipe: RetrieverRecipe, run: Path, report: Report, *, resume: bool = False) -> Path:
@@ -120,12 +125,13 @@ def train(recipe: RetrieverRecipe, run: Path, report: Report, *, resume: bool = 
     return run / "model"
 
 
-def export_best(model: Path, out: Path, papers: Sequence[QasperPaper]) -> Agreement:
-    """Export the trained model to int8 ONNX, and compare the rankings of the two on the papers.
+def export_best(run: Path, papers: Sequence[QasperPaper]) -> Agreement:
+    """Export the trained `run/model` to int8 ONNX as `run/encoder`, and compare their rankings on the papers.
 
-    `out` is whole or not an encoder. Raises ModelError.
+    What came of it is kept in `run/agreement.json`. Raises ModelError.
     """
-    shutil.rmtree(out / QUESTIONS, ignore_errors=True)
+    model, out = run / "model", run / "encoder"
+    shutil.rmtree(out, ignore_errors=True)
     passages = questions = SentenceTransformer(str(model), device="cpu")
     if (model / QUESTIONS).exists():
         export(model / QUESTIONS, out / QUESTIONS)
@@ -133,7 +139,9 @@ def export_best(model: Path, out: Path, papers: Sequence[QasperPaper]) -> Agreem
     export(model, out)
     exported = Encoder(folder=out)
     before, after = (_Quiet(passages.encode), _Quiet(questions.encode)), (exported, exported.asking)
-    return agreement(before, after, papers)
+    found = agreement(before, after, papers)
+    (run / "agreement.json").write_text(json.dumps(asdict(found), indent=1) + "\n", "utf-8")
+    return found
 
 
 def _base(recipe: RetrieverRecipe) -> SentenceTransformer:
@@ -156,6 +164,9 @@ def _encoder(recipe: RetrieverRecipe) -> SentenceTransformer:
         )
     except (OSError, ValueError) as error:
         raise RecipeError(f"{recipe.base} cannot be loaded", hint="give a model's name or folder") from error
+    if wrong := unlike(model):
+        hint = "all-MiniLM-L6-v2 can, and what was trained from it"
+        raise RecipeError(f"{recipe.base} cannot be exported: {', '.join(wrong)}", hint)
     model.max_seq_length = recipe.tokens
     if recipe.frozen_layers:
         transformer: Any = model[0].auto_model
