@@ -16,7 +16,7 @@ from mozi_engine.generation import engines
 from mozi_engine.indexing import Indexed, index
 from mozi_engine.models import catalog
 from mozi_engine.paper.source import locate
-from mozi_engine.reading import Reading
+from mozi_engine.reading import Beginning, Reading
 from mozi_engine.retrieval.dense import Encoder
 from mozi_engine.settings import Settings
 from mozi_engine.types import Generator, Progress
@@ -51,8 +51,7 @@ def fetch_model(settings: Settings) -> None:
 
 def read_on(reading: Reading, pages: int) -> None:
     """Let the model read the paper to its end. Ctrl-C stops it; what was read is kept."""
-    if left_out := reading.beginning.left_out:
-        console.note(wording.left_out(left_out))
+    tell_left_out(reading.beginning)
 
     def pages_read() -> Iterator[Progress]:
         for step in reading.steps():
@@ -63,6 +62,12 @@ def read_on(reading: Reading, pages: int) -> None:
         progress.show(pages_read(), resumes=True)
     finally:
         reading.keep()
+
+
+def tell_left_out(text: Beginning) -> None:
+    """Say what of a long paper the model does not read."""
+    if text.left_out:
+        console.note(wording.left_out(text.left_out))
 
 
 def _locate(reference: str, settings: Settings) -> Path:
