@@ -93,15 +93,17 @@ def _piped() -> Iterator[str]:
 
 def _answer_all(asked: Iterable[str], answerer: Answerer, read_ms: float, *, as_json: bool) -> None:
     """Answer questions that have nothing to do with each other."""
-    model = answerer.generator.name
+    model, dialogue = answerer.generator.name, Dialogue(answerer)
     for number, question in enumerate(asked):
-        events = answerer.answer(question)
+        events = dialogue.ask(question, ())
         if as_json:
             answer = console.wait(events)
             typer.echo(records.answer_record(question.strip(), answer, model, read_ms))
         else:
             console.heading(question.strip(), first=number == 0)
-            console.show_answer(events, model)
+            answer = console.show_answer(events, model)
+            if number == 0 and answer.source == "passages":
+                console.note(wording.FROM_PASSAGES)
 
 
 def _before(resume: str | None, *, in_person: bool) -> Conversation | None:

@@ -10,12 +10,12 @@ from functools import partial
 from threading import Lock
 
 from mozi_engine import prompts
-from mozi_engine.answering import Answerer, Event
+from mozi_engine.answering import Answerer, Done, Event
 from mozi_engine.citations import Encode
 from mozi_engine.generation import engines
 from mozi_engine.indexing import Indexed
 from mozi_engine.reading import BackgroundReading, Brief, Reading, taken_up
-from mozi_engine.types import Anticipating, Briefed, GenerationSettings, Prefill, Turn, Usage
+from mozi_engine.types import Anticipating, Briefed, GenerationSettings, Prefill, Source, Turn, Usage
 from mozi_engine.types import Generator as Model
 
 
@@ -134,13 +134,18 @@ class Dialogue:
             yield
 
     def ask(self, question: str, history: Sequence[Turn]) -> EventStream[Event, None, None]:
-        """The events of `Answerer.answer`. The reading is held once the model is needed.
+        """The events of `Answerer.answer`; the answer tells its source. The reading is held for the model.
 
         Closing the iterator stops the answer. Raises QuestionError, ModelError, ServerError.
         """
         answerer = informed(self.answerer, self.background.reading if self.background else None)
-        with closing(Held(answerer.generator, self.aside)) as model:
-            yield from replace(answerer, generator=model).answer(question, history)
+        source: Source = "paper" if answerer.beginning else "passages"
+        with (
+            closing(Held(answerer.generator, self.aside)) as model,
+            closing(replace(answerer, generator=model).answer(question, history)) as events,
+        ):
+            for event in events:
+                yield Done(replace(event.answer, source=source)) if isinstance(event, Done) else event
 
     def anticipate(self, draft: str, history: Sequence[Turn], held: Callable[[], bool]) -> None:
         """Have the model read, until `held`, what a question that begins so would be answered by.

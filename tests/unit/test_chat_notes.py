@@ -1,8 +1,9 @@
-"""What a person is told beside the answers: what of a long paper the model has not read."""
+"""What a person is told beside the answers: what they were made from, and what the model has not read."""
 
 from __future__ import annotations
 
 import io
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -37,10 +38,10 @@ def model(monkeypatch: pytest.MonkeyPatch) -> Reader:
 
 
 def run(
-    paper: Path, *asked: str, settings: Settings = TORCH, whole: bool = False
+    paper: Path, *asked: str, settings: Settings = TORCH, whole: bool = False, as_json: bool = False
 ) -> None:
     decoding = GenerationSettings()
-    chat.run(str(paper), asked, settings, decoding, password=None, as_json=False, whole=whole, private=True)
+    chat.run(str(paper), asked, settings, decoding, password=None, as_json=as_json, whole=whole, private=True)
 
 
 def read_before(paper: Path, model: Reader) -> None:
@@ -113,3 +114,23 @@ def test_a_dialogue_behind_the_whole_reading_says_once_what_was_left_out(
     typed(monkeypatch, [HOW_MANY] * 2)
     run(example_read, whole=True)
     assert capsys.readouterr().err.count(LEFT_OUT) == 1
+
+
+def test_questions_answered_from_passages_say_so_once_and_how_to_have_the_whole_paper(
+    example_read: Path, model: Reader, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(example_read, HOW_MANY, HOW_MANY)
+    assert capsys.readouterr().err.count("answered from passages; with --whole") == 1
+    run(example_read, HOW_MANY, whole=True)
+    assert "answered from passages" not in capsys.readouterr().err
+
+
+def test_a_program_is_told_of_every_answer_what_it_was_made_from(
+    example_read: Path, model: Reader, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(example_read, HOW_MANY, as_json=True)
+    read_before(example_read, model)
+    run(example_read, HOW_MANY, as_json=True)
+    told = capsys.readouterr()
+    assert [json.loads(line)["from"] for line in told.out.splitlines()] == ["passages", "paper"]
+    assert "answered from passages" not in told.err
