@@ -8,7 +8,6 @@ import typer
 
 from mozi_cli import console, opening, wording
 from mozi_engine import files
-from mozi_engine import settings as user_settings
 from mozi_engine.errors import DataError, ModelError, PaperError, SettingsError
 from mozi_engine.generation import engines
 from mozi_engine.indexing import Indexed
@@ -18,14 +17,13 @@ from mozi_engine.settings import Settings
 from mozi_engine.types import Generator
 
 
-def run(references: Sequence[str], password: str | None) -> None:
+def run(references: Sequence[str], settings: Settings, password: str | None) -> None:
     """Read every paper to its end; one that cannot be opened is named, and the next one is read."""
-    settings = user_settings.load()
     papers = [paper for reference in references for paper in _papers(reference)]
-    if settings.engine != "llamacpp":
+    if settings.engine == "remote":
         raise SettingsError(
-            f"the {settings.engine} engine remembers papers itself",
-            hint="engine = 'llamacpp' in settings.toml",
+            "a server keeps nothing that it has read for mozi: it is sent the paper with every question",
+            hint="--engine llamacpp reads it on this machine",
         )
     model: Generator | None = None
     encoder, failed = Encoder(), 0
