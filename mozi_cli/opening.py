@@ -24,9 +24,11 @@ from mozi_engine.types import Generator, Progress
 T = TypeVar("T")
 
 
-def paper(reference: str, settings: Settings, encoder: Encoder, password: str | None) -> Indexed:
-    """Find, read and index a paper."""
-    return _last(_open(_locate(reference, settings), settings, encoder, password))
+def paper(
+    reference: str, settings: Settings, encoder: Encoder, password: str | None, *, asks: bool = True
+) -> Indexed:
+    """Find, read and index a paper. A password that it lacks is asked for on a terminal, if it `asks`."""
+    return _last(_open(_locate(reference, settings), settings, encoder, password, asks=asks))
 
 
 def paper_and_model(
@@ -76,16 +78,16 @@ def _locate(reference: str, settings: Settings) -> Path:
 
 
 def _open(
-    path: Path, settings: Settings, encoder: Encoder, password: str | None
+    path: Path, settings: Settings, encoder: Encoder, password: str | None, *, asks: bool = True
 ) -> Iterator[Progress | Indexed]:
     """Start reading: what is no paper is refused here, before a model is fetched for it."""
-    given = password is not None
+    asks = asks and password is None and sys.stdin.isatty()
     while True:
         events = index(path, settings, encoder, password)
         try:
             return _resumed(next(events), events)
         except PasswordError as error:
-            if given or not sys.stdin.isatty():
+            if not asks:
                 raise
             console.note(error.message)
             password = typer.prompt("Password", hide_input=True, err=True)

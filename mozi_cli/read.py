@@ -18,7 +18,10 @@ from mozi_engine.types import Generator
 
 
 def run(references: Sequence[str], settings: Settings, password: str | None) -> None:
-    """Read every paper to its end; one that cannot be opened is named, and the next one is read."""
+    """Read every paper to its end; one that cannot be opened is named, and the next one is read.
+
+    Of several papers none waits for a password to be typed: who lets a folder be read is not there.
+    """
     papers = [paper for reference in references for paper in _papers(reference)]
     if settings.engine == "remote":
         raise SettingsError(
@@ -31,7 +34,7 @@ def run(references: Sequence[str], settings: Settings, password: str | None) -> 
     for number, paper in enumerate(papers, start=1):
         console.note(f"{number} of {len(papers)}: {paper}")
         try:
-            indexed = opening.paper(paper, settings, encoder, password)
+            indexed = opening.paper(paper, settings, encoder, password, asks=len(papers) == 1)
             # Only now: no model is fetched for what is no paper.
             model = model or _model(settings)
             name = indexed.paper.title or paper

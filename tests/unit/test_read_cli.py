@@ -1,9 +1,11 @@
-"""`mozi read`: what it refuses before a model is fetched."""
+"""`mozi read`: what it refuses before a model is fetched, and who it leaves waiting for nobody."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
+import pymupdf
 import pytest
 from typer.testing import CliRunner
 
@@ -58,3 +60,18 @@ def test_what_torch_has_read_is_remembered(tmp_path: Path, monkeypatch: pytest.M
     ran = CliRunner().invoke(app, command)
     assert ran.exit_code == 0, ran.output
     assert states.papers("tiny") == {files.sha256(paper)}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are Unix's")
+def test_of_a_folder_a_paper_that_needs_a_password_is_named_and_the_next_one_is_read(tmp_path: Path) -> None:
+    from tests.terminal import on_terminal
+
+    for name in ("a.pdf", "b.pdf"):
+        document = pymupdf.open()
+        document.new_page()
+        document.save(tmp_path / name, encryption=pymupdf.PDF_ENCRYPT_AES_256, user_pw="sesame")
+    with on_terminal("read", tmp_path) as terminal:
+        assert "Password" not in terminal.until("a.pdf needs a password")
+        assert "Password" not in terminal.until("b.pdf needs a password")
+        code, _ = terminal.leave()
+    assert code == 1
