@@ -2,23 +2,24 @@
 
     python benchmarks/reading.py examples/N18-3011.pdf …
 
-For each paper: how long the model reads it, what its memory takes on the disk, how long a reopening
-takes, and what a question costs before the reading (from passages), after it, and after a reopening;
-what others cost, before and after, that were read while they were written, as the full screen does: one but
-for its last word, one to its end, as when it is looked over before it is sent; and the question through plain
-xllamacpp, which reads the paper for it. Needs the
-default model on the disk and a machine that does nothing else. Prints a Markdown table; takes minutes
-a paper.
+For each paper: how long the model reads it, what its memory takes on the disk, how long it takes another
+process to take that up (its model loaded, its PDF opened), and what a question costs before the reading (from
+passages), after it, and in that process; what others cost, before and after, that were read while they were
+written, as the full screen does: one but for its last word, one to its end, as when it is looked over before
+it is sent; and the question through plain xllamacpp, which reads the paper for it. Needs the default model on
+the disk and a machine that does nothing else. Prints a Markdown table; takes minutes a paper.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
+import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
 
@@ -67,7 +68,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("papers", type=Path, nargs="+")
     parser.add_argument("--no-plain", action="store_true", help="leave out the run through plain xllamacpp")
+    parser.add_argument("--reopen", action="store_true", help=argparse.SUPPRESS)  # the other process
     options = parser.parse_args()
+    if options.reopen:
+        print(json.dumps(reopen(options.papers[0])))
+        return
     models = data_dir() / "models"
     print(f"{machine()}\n\n| {' | '.join(Row._fields)} |\n|{'---|' * len(Row._fields)}")
     with tempfile.TemporaryDirectory() as home:
@@ -79,10 +84,9 @@ def main() -> None:
 
 
 def measure(paper: Path, *, plain: bool) -> Row:
-    """Read one paper, ask it before and after, and ask it again in a new engine."""
+    """Read one paper, ask it before and after, and ask it again in another process."""
     encoder = Encoder()
-    *_, indexed = index(paper, Settings(), encoder)
-    assert isinstance(indexed, Indexed)
+    indexed = opened(paper, encoder)
     model = load()
     reading = Reading(indexed.paper, model, 10**10)
     answerer = answerer_of(indexed, model, encoder.encode, 4, DECODING)
@@ -92,35 +96,52 @@ def measure(paper: Path, *, plain: bool) -> Row:
     list(reading.steps())
     read = time.perf_counter() - began
     after = costs(informed(answerer, reading))
-    model = load()
-    answerer = replace(answerer, generator=model)
-    began = time.perf_counter()
-    again = Reading(indexed.paper, model, 10**10)
-    again.recall()
-    reopen = time.perf_counter() - began
-    reopened = ask(informed(answerer, again), ASKED)
+    turns, tokens = reading.beginning.turns, reading.reached.total
     del model, answerer, reading
+    command = [sys.executable, __file__, "--reopen", str(paper)]
+    again = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
     size = sum(path.stat().st_size for path in states.folder().glob("*.state"))
     states.evict(0)
-    tokens = again.reached.total
     return Row(
         f"{paper.name}, {indexed.paper.pages} pages",
         tokens,
         f"{read:.0f} s ({tokens / read:.0f} tokens/s)",
         f"{size / 1e6:.0f} MB",
-        f"{reopen:.2f} s",
+        f"{again['seconds']:.2f} s",
         *map(shown, before),
         *map(shown, after),
-        shown(reopened),
-        f"{plainly(again.beginning.turns):.1f} s" if plain else "not run",
+        shown(Timings(**again["cost"])),
+        plainly(turns) if plain else "not run",
     )
 
 
-def plainly(paper: tuple[Turn, Turn]) -> float:
-    """Seconds to the first word of the question through plain xllamacpp."""
+def reopen(paper: Path) -> dict[str, object]:
+    """Take up what another process read of the paper, and ask it: seconds, and what the question cost."""
+    encoder = Encoder()
+    indexed, model = opened(paper, encoder), load()
+    began = time.perf_counter()
+    again = Reading(indexed.paper, model, 10**10)
+    again.recall()
+    seconds = time.perf_counter() - began
+    assert again.complete
+    answerer = informed(answerer_of(indexed, model, encoder.encode, 4, DECODING), again)
+    return {"seconds": seconds, "cost": asdict(ask(answerer, ASKED))}
+
+
+def opened(paper: Path, encoder: Encoder) -> Indexed:
+    """The paper, ready to be searched."""
+    *_, indexed = index(paper, Settings(), encoder)
+    assert isinstance(indexed, Indexed)
+    return indexed
+
+
+def plainly(paper: tuple[Turn, Turn]) -> str:
+    """First word and whole answer of the question through plain xllamacpp, in seconds."""
     file = catalog.path(catalog.find(Settings().model))
-    first, _ = directly(file, DECODING, context=Settings().context)(list(prompts.render_whole(paper, ASKED)))
-    return first
+    answered = directly(file, DECODING, context=Settings().context)
+    began = time.perf_counter()
+    first, _ = answered(list(prompts.render_whole(paper, ASKED)))
+    return f"{first:.2f} / {time.perf_counter() - began:.1f} s"
 
 
 def load() -> Remembering:

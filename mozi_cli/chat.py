@@ -65,6 +65,9 @@ def run(
         context: int = getattr(generator, "context", settings.context)
         text = beginning(indexed.paper, context - RESERVED, estimated_tokens)
         answerer = replace(answerer, beginning=text.turns, abridged=bool(text.left_out))
+        opening.tell_left_out(text)
+    if reading and reading.complete and not whole:
+        opening.tell_left_out(reading.beginning)
     if in_person:
         brief = briefing(indexed, generator, gigabytes)
         _converse(answerer, brief, reading, PaperRef.of(indexed.paper, paper), before, private=private)
@@ -98,7 +101,9 @@ def _answer_all(asked: Iterable[str], answerer: Answerer, read_ms: float, *, as_
             typer.echo(records.answer_record(question.strip(), answer, model, read_ms))
         else:
             console.heading(question.strip(), first=number == 0)
-            console.show_answer(events, model)
+            answer = console.show_answer(events, model)
+            if number == 0 and answer.source == "passages":
+                console.note(wording.FROM_PASSAGES)
 
 
 def _before(resume: str | None, *, in_person: bool) -> Conversation | None:
@@ -129,6 +134,7 @@ def _converse(
     session = keeping.session(paper, answerer.generator.name, before)
     store = keeping.store_for(paper, private=private)
     dialogue = Dialogue(answerer)
+    more_to_tell = reading is not None and not reading.complete
     dialogue.read_on(brief, reading)
     history = before.history("paper") if before else []
     try:
@@ -139,17 +145,24 @@ def _converse(
                 events = recorded(events, store, session, question.strip(), refusals.append)
                 history += _exchange(question, events, answerer.generator.name)
                 console.not_kept(refusals)
-                _tell_how_far(dialogue)
+                if more_to_tell:
+                    more_to_tell = _tell_how_far(dialogue)
     finally:
         store.close()
         leave(dialogue)
 
 
-def _tell_how_far(dialogue: Dialogue) -> None:
+def _tell_how_far(dialogue: Dialogue) -> bool:
+    """Say how far the reading is, at its end what it left out; whether there will be more to tell."""
     background = dialogue.background
     reading = background.reading if background else None
-    if background and reading and not reading.complete:
-        console.note(wording.read_so_far(reading, background.failure, dialogue.answerer.paper.pages))
+    if not (background and reading):
+        return False
+    if reading.complete:
+        opening.tell_left_out(reading.beginning)
+        return False
+    console.note(wording.read_so_far(reading, background.failure, dialogue.answerer.paper.pages))
+    return True
 
 
 def leave(dialogue: Dialogue) -> None:

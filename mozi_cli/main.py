@@ -33,6 +33,13 @@ PAPER_HELP = "A PDF: its path, its https:// address, or arxiv:ID."
 PassagesOption = Annotated[
     int | None, typer.Option("--passages", "-k", min=1, max=20, help="How many passages.")
 ]
+ModelOption = Annotated[str | None, typer.Option(help="Its name, or a .gguf file.")]
+EngineOption = Annotated[
+    Literal["llamacpp", "remote", "torch"] | None, typer.Option(help="In this process, or a server's.")
+]
+AdapterOption = Annotated[
+    str | None, typer.Option(help="A training's run, which means --engine torch; or its .gguf file.")
+]
 PasswordOption = Annotated[str | None, typer.Option(envvar="MOZI_PDF_PASSWORD", help="The PDF's password.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object a question, for programs.")]
 
@@ -86,13 +93,9 @@ def chat(
     ] = None,
     json: JsonOption = False,
     passages: PassagesOption = None,
-    model: Annotated[str | None, typer.Option(help="Its name, or a .gguf file.")] = None,
-    engine: Annotated[
-        Literal["llamacpp", "remote", "torch"] | None, typer.Option(help="In this process, or a server's.")
-    ] = None,
-    adapter: Annotated[
-        str | None, typer.Option(help="A training's run, which means --engine torch; or its .gguf file.")
-    ] = None,
+    model: ModelOption = None,
+    engine: EngineOption = None,
+    adapter: AdapterOption = None,
     base_url: Annotated[
         str | None, typer.Option(help="A server's address, with /v1; means --engine remote.")
     ] = None,
@@ -178,6 +181,9 @@ def read(
     papers: Annotated[
         list[str], typer.Argument(help="PDFs, their https:// addresses, arxiv:IDs, or folders.")
     ],
+    model: ModelOption = None,
+    engine: EngineOption = None,
+    adapter: AdapterOption = None,
     password: PasswordOption = None,
 ) -> None:
     """Let the model read papers ahead of time; questions about them are then answered at once.
@@ -185,8 +191,9 @@ def read(
     Stopped, it goes on from there the next time.
     """
     from mozi_cli import read as command
+    from mozi_engine.settings import chosen
 
-    command.run(papers, password)
+    command.run(papers, chosen(model, engine, adapter=adapter), password)
 
 
 @app.command(epilog='Example: mozi evidence paper.pdf "How large is the graph?" -k 3')

@@ -16,7 +16,7 @@ from mozi_engine.generation import engines
 from mozi_engine.indexing import Indexed, index
 from mozi_engine.models import catalog
 from mozi_engine.paper.source import locate
-from mozi_engine.reading import Reading
+from mozi_engine.reading import Beginning, Reading
 from mozi_engine.retrieval.dense import Encoder
 from mozi_engine.settings import Settings
 from mozi_engine.types import Generator, Progress
@@ -24,9 +24,11 @@ from mozi_engine.types import Generator, Progress
 T = TypeVar("T")
 
 
-def paper(reference: str, settings: Settings, encoder: Encoder, password: str | None) -> Indexed:
-    """Find, read and index a paper."""
-    return _last(_open(_locate(reference, settings), settings, encoder, password))
+def paper(
+    reference: str, settings: Settings, encoder: Encoder, password: str | None, *, asks: bool = True
+) -> Indexed:
+    """Find, read and index a paper. A password that it lacks is asked for on a terminal, if it `asks`."""
+    return _last(_open(_locate(reference, settings), settings, encoder, password, asks=asks))
 
 
 def paper_and_model(
@@ -51,8 +53,7 @@ def fetch_model(settings: Settings) -> None:
 
 def read_on(reading: Reading, pages: int) -> None:
     """Let the model read the paper to its end. Ctrl-C stops it; what was read is kept."""
-    if left_out := reading.beginning.left_out:
-        console.note(wording.left_out(left_out))
+    tell_left_out(reading.beginning)
 
     def pages_read() -> Iterator[Progress]:
         for step in reading.steps():
@@ -65,22 +66,28 @@ def read_on(reading: Reading, pages: int) -> None:
         reading.keep()
 
 
+def tell_left_out(text: Beginning) -> None:
+    """Say what of a long paper the model does not read."""
+    if text.left_out:
+        console.note(wording.left_out(text.left_out))
+
+
 def _locate(reference: str, settings: Settings) -> Path:
     (path,) = progress.show(locate(reference, max_megabytes=settings.download_megabytes))
     return path
 
 
 def _open(
-    path: Path, settings: Settings, encoder: Encoder, password: str | None
+    path: Path, settings: Settings, encoder: Encoder, password: str | None, *, asks: bool = True
 ) -> Iterator[Progress | Indexed]:
     """Start reading: what is no paper is refused here, before a model is fetched for it."""
-    given = password is not None
+    asks = asks and password is None and sys.stdin.isatty()
     while True:
         events = index(path, settings, encoder, password)
         try:
             return _resumed(next(events), events)
         except PasswordError as error:
-            if given or not sys.stdin.isatty():
+            if not asks:
                 raise
             console.note(error.message)
             password = typer.prompt("Password", hide_input=True, err=True)

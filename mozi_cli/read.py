@@ -8,7 +8,6 @@ import typer
 
 from mozi_cli import console, opening, wording
 from mozi_engine import files
-from mozi_engine import settings as user_settings
 from mozi_engine.errors import DataError, ModelError, PaperError, SettingsError
 from mozi_engine.generation import engines
 from mozi_engine.indexing import Indexed
@@ -18,14 +17,16 @@ from mozi_engine.settings import Settings
 from mozi_engine.types import Generator
 
 
-def run(references: Sequence[str], password: str | None) -> None:
-    """Read every paper to its end; one that cannot be opened is named, and the next one is read."""
-    settings = user_settings.load()
+def run(references: Sequence[str], settings: Settings, password: str | None) -> None:
+    """Read every paper to its end; one that cannot be opened is named, and the next one is read.
+
+    Of several papers none waits for a password to be typed: who lets a folder be read is not there.
+    """
     papers = [paper for reference in references for paper in _papers(reference)]
-    if settings.engine != "llamacpp":
+    if settings.engine == "remote":
         raise SettingsError(
-            f"the {settings.engine} engine remembers papers itself",
-            hint="engine = 'llamacpp' in settings.toml",
+            "a server keeps nothing that it has read for mozi: it is sent the paper with every question",
+            hint="--engine llamacpp reads it on this machine",
         )
     model: Generator | None = None
     encoder, failed = Encoder(), 0
@@ -33,7 +34,7 @@ def run(references: Sequence[str], password: str | None) -> None:
     for number, paper in enumerate(papers, start=1):
         console.note(f"{number} of {len(papers)}: {paper}")
         try:
-            indexed = opening.paper(paper, settings, encoder, password)
+            indexed = opening.paper(paper, settings, encoder, password, asks=len(papers) == 1)
             # Only now: no model is fetched for what is no paper.
             model = model or _model(settings)
             name = indexed.paper.title or paper

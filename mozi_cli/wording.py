@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # the full screen waits for these words before its first pain
     from mozi_engine.sessions.conversations import Conversation, Exchange, PaperRef, Session, Summary
 
 NOT_KEPT = "this conversation is not kept"
+FROM_PASSAGES = "answered from passages; with --whole, the model reads the whole paper first"
 
 
 def place(passage: Passage) -> str:

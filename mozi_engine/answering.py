@@ -23,6 +23,7 @@ from mozi_engine.types import (
     Passage,
     Prefill,
     Retriever,
+    Source,
     Timings,
     Turn,
     Usage,
@@ -218,7 +219,8 @@ class Answerer:
         kept = [i for i in range(len(candidates)) if i < len(evidence) or i in cited]
         citations = tuple(replace(c, evidence=kept.index(c.evidence)) for c in claims.citations)
         shown = tuple(candidates[i] for i in kept)
-        return Answer(text, verdict, shown, citations, claims.uncited, claims.unverified, Timings())
+        source: Source = "paper" if self.beginning else "passages"
+        return Answer(text, verdict, shown, citations, claims.uncited, claims.unverified, Timings(), source)
 
 
 def _recent(history: Sequence[Turn]) -> Sequence[Turn]:

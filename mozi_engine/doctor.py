@@ -62,7 +62,7 @@ def examine(network: bool = False, verify: bool = False) -> Iterator[Check]:
     if settings.engine == "llamacpp":
         yield _chosen_model(settings.model)
     yield from (_model(spec, verify) for spec in models if catalog.ready(spec) or _begun(spec))
-    yield _caches()
+    yield _caches(settings)
     yield _disk(settings.model)
     yield _memory(settings)
     yield _processor()
@@ -197,12 +197,13 @@ def _model(spec: ModelSpec, verify: bool) -> Check:
     return Check(name, "ok", f"{files.size(spec.bytes)}, sha256 {spec.sha256[:12]}… checked just now")
 
 
-def _caches() -> Check:
+def _caches(settings: Settings) -> Check:
     sizes = [
         f"{name} {files.size(files.weight(files.cache_dir() / name))}"
         for name in ("papers", "embeddings", "downloads", "states")
     ]
-    return Check("caches", "ok", f"{', '.join(sizes)} in {files.cache_dir()} (may be deleted at any time)")
+    told = f"{', '.join(sizes)} of {settings.states_gigabytes:g} GB"
+    return Check("caches", "ok", f"{told} in {files.cache_dir()} (may be deleted at any time)")
 
 
 def _disk(model: str) -> Check:

@@ -12,6 +12,7 @@ from typing import Literal, Protocol, runtime_checkable
 Kind = Literal["text", "heading", "caption", "table", "equation", "list", "footnote"]
 Role = Literal["system", "user", "assistant"]
 Verdict = Literal["answered", "partial", "not_in_paper"]
+Source = Literal["passages", "paper"]
 
 ABSTRACTS = ("abstract", "summary", "摘要")  # titles of the section that is one, in small letters
 
@@ -169,7 +170,8 @@ class Answer:
     """An answer and what it stands on.
 
     `uncited` are the sentences (character ranges) that nothing in the evidence supports;
-    `unverified` are the numbers (character ranges) that stand in no cited passage.
+    `unverified` are the numbers (character ranges) that stand in no cited passage. `source` is what the model
+    was given, passages or the whole paper; None where that was not noted.
     """
 
     text: str
@@ -179,6 +181,7 @@ class Answer:
     uncited: tuple[tuple[int, int], ...]
     unverified: tuple[tuple[int, int], ...]
     timings: Timings
+    source: Source | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -352,9 +352,14 @@ class ChatApp(Answers):
             self._told(MoziError(event.told, event.hint))
 
     def on_read_on(self, event: messages.ReadOn) -> None:
-        """The model has come further in the paper."""
-        told = "the paper" if event.complete else f"page {event.page}/{event.pages}"
-        self.chat.status.tell("reading", "ready" if event.complete else "working", told)
+        """The model has come further in the paper; of a long one, what is left out is said at the end."""
+        status = self.chat.status
+        if not event.complete:
+            status.tell("reading", "working", f"page {event.page}/{event.pages}")
+        elif status.state("reading").stage != "ready":
+            status.tell("reading", "ready", "the paper, in part" if event.left_out else "the paper")
+            if event.left_out:
+                self.notify(wording.snippet(wording.left_out(event.left_out), 240), markup=False)
 
     def on_reading_stopped(self, event: messages.ReadingStopped) -> None:
         """Answers come from passages."""

@@ -246,7 +246,8 @@ class Desk:
         def report(reached: Prefill) -> None:
             if self._dialogue is dialogue:
                 page = pages if reading.complete else reading.beginning.page(reached)
-                self._post(messages.ReadOn(page, pages, reading.complete))
+                left_out = reading.beginning.left_out
+                self._post(messages.ReadOn(page, pages, reading.complete, left_out))
 
         return report
 

@@ -107,11 +107,12 @@ class ModelFailed(Message):
 
 @dataclass
 class ReadOn(Message):
-    """The model has read the paper as far as this page of so many."""
+    """The model has read the paper as far as this page of so many; not the sections that are `left_out`."""
 
     page: int
     pages: int
     complete: bool
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass

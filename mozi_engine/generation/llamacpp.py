@@ -118,8 +118,8 @@ class LlamaCpp:
         return self._read(beginning, _PAPER, held)
 
     def save(self, name: str) -> None:
-        """Write the state after what was read to `states/name`."""
-        self._slot(_PAPER, "save", name)
+        """Write the state after what was read to `states/name`. Raises ModelError where it is cut short."""
+        self._save(_PAPER, name)
 
     def restore(self, name: str, beginning: Sequence[Turn]) -> None:
         """Take up `states/name`, written after reading `beginning` or a part of it.
@@ -146,8 +146,8 @@ class LlamaCpp:
         return self._read(opening, _PASSAGES, held)
 
     def save_brief(self, name: str) -> None:
-        """Write the state after `brief` to `states/name`."""
-        self._slot(_PASSAGES, "save", name)
+        """Write the state after `brief` to `states/name`. Raises ModelError where it is cut short."""
+        self._save(_PASSAGES, name)
 
     def restore_brief(self, name: str, opening: Sequence[Turn]) -> None:
         """Take up `states/name`, written after `brief` of this opening."""
@@ -168,8 +168,14 @@ class LlamaCpp:
             return _PAPER
         return _PASSAGES if begins(messages, self._opening) else _ELSE
 
-    def _slot(self, slot: int, action: str, name: str) -> None:
-        self._post(f"/slots/{slot}?action={action}", {"filename": name})
+    def _save(self, slot: int, name: str) -> None:
+        written = self._slot(slot, "save", name)["n_written"]
+        size = (self.states / name).stat().st_size
+        if size != written:  # the disk was full by the time the file was closed, which llama.cpp does not see
+            raise ModelError(f"llama.cpp wrote {size} of {written} bytes", hint="free some disk space")
+
+    def _slot(self, slot: int, action: str, name: str) -> Any:
+        return self._post(f"/slots/{slot}?action={action}", {"filename": name})
 
     def _render(self, beginning: Sequence[Turn]) -> str:
         """The prompt's text as far as all prompts that begin so share it."""

@@ -33,6 +33,7 @@ def encode(answer: Answer) -> tuple[str, dict[str, str]]:
         "uncited": answer.uncited,
         "unverified": answer.unverified,
         "timings": astuple(answer.timings),
+        "source": answer.source,
     }
     return _json(content), passages
 
@@ -49,6 +50,7 @@ def decode(text: str, passages: Mapping[str, Passage]) -> Answer:
             tuple((start, end) for start, end in content["uncited"]),
             tuple((start, end) for start, end in content["unverified"]),
             Timings(*content["timings"]),
+            content.get("source"),  # earlier versions kept none
         )
     except (KeyError, TypeError, IndexError, AttributeError) as error:
         raise ValueError(f"not an answer: {error!r}") from error

@@ -89,6 +89,7 @@ def _answer(answer: Answer) -> dict[str, Any]:
     return {
         "answer": answer.text,
         "verdict": answer.verdict,
+        "from": answer.source,
         "evidence": [_evidence(item) for item in answer.evidence],
         "citations": [_citation(answer, citation) for citation in answer.citations],
         "uncited": [answer.text[start:end] for start, end in answer.uncited],

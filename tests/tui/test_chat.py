@@ -18,6 +18,7 @@ from mozi_cli.tui.start import Start
 from mozi_engine import states
 from mozi_engine.errors import ModelError
 from mozi_engine.prompts import begins
+from mozi_engine.reading import LEAST, RESERVED
 from mozi_engine.sessions.conversations import Exchange
 from mozi_engine.sessions.store import Store
 from mozi_engine.settings import Settings
@@ -151,6 +152,41 @@ async def test_leaving_does_not_wait_until_the_opening_is_read(example_read: Pat
     async with chatting(model, example_read) as (_, pilot):
         await until(pilot, model.under_way.is_set)
     assert model.read == 1
+
+
+@dataclass
+class Reader(Model):
+    """Reads papers at once, as long as a thousand and some words."""
+
+    identity: str = "reader"
+    context: int = RESERVED + LEAST + 100
+    states: Path = field(default_factory=states.folder)
+
+    def count_tokens(self, text: str) -> int:
+        return len(text.split())
+
+    def read(self, beginning: Sequence[Turn], held: Callable[[], bool]) -> Iterator[Prefill]:
+        yield Prefill(10, 10, 0)
+
+    def save(self, name: str) -> None:
+        self.states.mkdir(parents=True, exist_ok=True)
+        (self.states / name).write_text("read")
+
+    def restore(self, name: str, beginning: Sequence[Turn]) -> None:
+        pass
+
+
+async def test_what_of_a_long_paper_is_left_out_is_said_once_when_all_else_is_read(
+    example_read: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(ChatApp, "notify", lambda _, message, **__: told.append(message))
+    async with chatting(Reader([AUTHORS]), example_read) as (app, pilot):
+        await until(pilot, lambda: app.chat.status.state("reading").stage == "ready")
+        assert app.chat.status.state("reading").told == "the paper, in part"
+        await ask(app, pilot, HOW_MANY)
+    (said,) = told
+    assert said.startswith("longer than the context; known from passages only: ")
 
 
 async def test_a_question_that_fails_is_given_back(example_read: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,6 +31,7 @@ ANSWERS = st.builds(
     st.lists(SPAN, max_size=3).map(tuple),
     st.lists(SPAN, max_size=3).map(tuple),
     st.builds(Timings, REAL, REAL, REAL, COUNT, COUNT),
+    st.sampled_from(["passages", "paper", None]),
 )
 
 
@@ -37,6 +40,12 @@ def test_an_answer_comes_back_as_it_was(answer: Answer) -> None:
     text, encoded = answers.encode(answer)
     passages = {key: answers.decode_passage(content) for key, content in encoded.items()}
     assert answers.decode(text, passages) == answer
+
+
+def test_an_answer_of_an_earlier_version_does_not_say_what_it_was_made_from() -> None:
+    text, _ = answers.encode(Answer("Yes.", "answered", (), (), (), (), Timings(), "paper"))
+    kept = {name: value for name, value in json.loads(text).items() if name != "source"}
+    assert answers.decode(json.dumps(kept), {}).source is None
 
 
 @pytest.mark.parametrize(

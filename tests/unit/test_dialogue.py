@@ -6,9 +6,12 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 
+import pytest
+
 from mozi_engine.answering import Done, EvidenceFound, Token
 from mozi_engine.dialogue import Dialogue, Held, acquaint, briefing
 from mozi_engine.indexing import Indexed
+from mozi_engine.prompts import render_paper
 from mozi_engine.types import GenerationSettings, Turn
 from tests.conftest import Scripted
 from tests.unit.test_answering import graph_answerer
@@ -46,6 +49,15 @@ def test_an_answer_that_is_stopped_gives_the_model_back() -> None:
     assert using.locked()
     events.close()
     assert not using.locked()
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_an_answer_tells_what_it_was_made_from(known: bool) -> None:
+    asked, _ = graph_answerer("More than 280M nodes.")
+    whole = render_paper("A Graph", "It has more than 280M nodes.") if known else None
+    *_, done = Dialogue(replace(asked, beginning=whole)).ask(HOW_MANY, ())
+    assert isinstance(done, Done)
+    assert done.answer.source == ("paper" if known else "passages")
 
 
 def test_what_is_expected_is_read_ahead_where_the_model_can() -> None:

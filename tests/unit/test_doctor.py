@@ -128,6 +128,14 @@ def test_caches_are_weighed() -> None:
     assert "papers 2.5 kB, embeddings 0 bytes" in examine()["caches"].detail
 
 
+def test_what_the_states_take_is_told_with_what_they_may_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder := files.cache_dir() / "states").mkdir(parents=True)
+    (folder / "a.state").write_bytes(bytes(2500))
+    assert "states 2.5 kB of 4 GB in " in examine()["caches"].detail
+    monkeypatch.setenv("MOZI_STATES_GIGABYTES", "0.5")
+    assert "states 2.5 kB of 0.5 GB in " in examine()["caches"].detail
+
+
 def test_the_network_is_looked_at_when_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))

@@ -66,7 +66,7 @@ def test_a_model_of_which_little_is_known_is_still_announced() -> None:
 def test_the_record_quotes_to_the_letter() -> None:
     record = json.loads(records.answer_record("How large?", ANSWER, "scripted", 12.0))
     assert list(record) == [
-        "question", "answer", "verdict", "evidence", "citations", "uncited", "unverified_numbers", "model", "timings",
+        "question", "answer", "verdict", "from", "evidence", "citations", "uncited", "unverified_numbers", "model", "timings",
     ]  # fmt: skip
     for citation in record["citations"]:
         text = record["evidence"][citation["passage"]]["text"]
