@@ -325,7 +325,7 @@ def weights(arguments: argparse.Namespace) -> None:
     lines = ["# Made by `benchmarks/retrieval.py weights`; read by mozi_engine/retrieval/scoring.py."]
     lines += [*_written("evidence", model.evidence, scoring.NAMES)]
     lines += [*_written("answerable", model.answerable, scoring.SIGNS)]
-    WEIGHTS.write_text("\n".join(lines) + "\n", "utf-8")
+    arguments.out.write_text("\n".join(lines) + "\n", "utf-8")
 
 
 def _written(name: str, fitted: Weights, columns: Sequence[str]) -> Iterator[str]:
@@ -370,6 +370,7 @@ def main() -> None:
         command.add_argument("papers", type=Path, nargs="+")
         command.add_argument("--encoder", action="append", default=[], metavar="NAME=FOLDER")
         command.add_argument("--strangers", type=Path, help="QASA's unanswerable questions")
+        command.add_argument("--out", type=Path, default=WEIGHTS, help="where weights are written")
         command.set_defaults(run=verb)
     arguments = parser.parse_args()
     arguments.run(arguments)
