@@ -30,6 +30,9 @@ Precision = Literal["auto", "float32", "bfloat16", "nf4"]
 # What reading weights that are damaged, or no weights, raises.
 _DAMAGE = (OSError, EOFError, RuntimeError, SafetensorError, TypeError, UnpicklingError, ValueError)
 
+# For what transformers loads: nothing is fetched, no code beside the weights is run, and nobody is asked to.
+HERE = {"local_files_only": True, "trust_remote_code": False}
+
 _WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")  # the second is PEFT's before 0.5
 _BASE = "base.json"  # beside the adapter's own files: what it was made on
 
@@ -49,7 +52,7 @@ def model(name: str | Path, precision: Precision = "auto") -> Any:
 
     "nf4" is QLoRA's: 4-bit weights, doubly quantised, computing in bfloat16. Raises ModelError.
     """
-    options: dict[str, Any] = {"dtype": precision, "local_files_only": True, "device_map": device()}
+    options: dict[str, Any] = {"dtype": precision, **HERE, "device_map": device()}
     divided = is_deepspeed_zero3_enabled()
     if divided:
         del options["device_map"]  # each process loads its share, where DeepSpeed wants it
@@ -67,10 +70,15 @@ def model(name: str | Path, precision: Precision = "auto") -> Any:
     except ImportError as error:
         raise ModelError("4-bit weights need bitsandbytes", hint="pip install 'mozi[train]'") from error
     except (OSError, ValueError, RuntimeError) as error:
-        line = " ".join(str(error).split())[:200]
-        raise ModelError(
-            f"{name} does not load: {line}", hint="give the folder of a transformers model"
-        ) from error
+        raise unusable(name, f"does not load: {' '.join(str(error).split())[:200]}", error) from error
+
+
+def unusable(name: str | Path, why: str, error: Exception) -> ModelError:
+    """What to raise where transformers cannot use the model: `why`, or that it comes with its own code."""
+    if "trust_remote_code" in str(error):
+        hint = "mozi models convert makes LLaMA's of LLaMA-7B and Baichuan-7B; give the folder that it wrote"
+        return ModelError(f"{name} comes with code of its own, which mozi does not run", hint=hint)
+    return ModelError(f"{name} {why}", hint="give the folder of a transformers model")
 
 
 def adapter(folder: Path) -> Path:

@@ -16,7 +16,7 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.weak import WeakIdKeyDictionary
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from mozi_engine.errors import ModelError
+from mozi_engine.generation import loading
 from mozi_engine.training.recipe import Lora, Weights
 
 
@@ -46,10 +46,9 @@ class Footprint:
     def __init__(self, base: str, weights: Weights, lora: Lora) -> None:
         """Raises ModelError for a base whose config is not on this disk."""
         try:
-            config = AutoConfig.from_pretrained(base, local_files_only=True)
+            config = AutoConfig.from_pretrained(base, **loading.HERE)
         except (OSError, ValueError) as error:
-            hint = "give the folder of a transformers model"
-            raise ModelError(f"{base} has no config that can be read", hint=hint) from error
+            raise loading.unusable(base, "has no config that can be read", error) from error
         computed = torch.float32 if weights is Weights.float32 else torch.bfloat16
         with torch.device("meta"):
             model = AutoModelForCausalLM.from_config(config, dtype=computed)
