@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import torch
 import transformers
-from peft import PeftModel
+from peft import PeftConfig, PeftModel
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
@@ -97,8 +97,11 @@ def base(adapter: Path) -> str:
         raise ModelError(f"{adapter} does not tell its base", hint="name it with --model") from error
 
 
-def adapted(model: Any, adapter: Path, *, trainable: bool = False) -> Any:
-    """The model with the adapter on it. Raises ModelError when it was made for another base."""
+def adapted(model: Any, adapter: Path, *, dropout: float | None = None) -> Any:
+    """The model with the adapter on it, to be trained on where a dropout is given, else to be read only.
+
+    Raises ModelError when it was made for another base.
+    """
     hint = "name the adapter's own base with --model"
     wrong = f"the adapter {adapter} was made for another base"
     told = adapter / _BASE
@@ -106,7 +109,10 @@ def adapted(model: Any, adapter: Path, *, trainable: bool = False) -> Any:
         raise ModelError(f"{wrong}, {base(adapter)}", hint=hint)
     lora(adapter)  # or PEFT would ask the hub for weights that are not there
     try:
-        return PeftModel.from_pretrained(model, str(adapter), is_trainable=trainable)
+        config = PeftConfig.from_pretrained(str(adapter))
+        if dropout is not None:
+            config.lora_dropout = dropout
+        return PeftModel.from_pretrained(model, str(adapter), is_trainable=dropout is not None, config=config)
     except (RuntimeError, ValueError, KeyError) as error:
         raise ModelError(wrong, hint=hint) from error
 

@@ -118,7 +118,7 @@ class CausalRecipe:
     """A causal language model that is trained as a LoRA adapter on a base, whatever it learns from."""
 
     base: str = MISSING  # a transformers model: its folder, or its name on the hub
-    adapter: str = ""  # an earlier training's run, whose adapter is trained on; "": a new one
+    adapter: str = ""  # an earlier training's run, whose adapter is trained on, on its layers; "": a new one
     lora: Lora = field(default_factory=Lora)
     optim: Optim = field(default_factory=Optim)
     weights: Weights = Weights.bfloat16

@@ -156,7 +156,7 @@ def _model(recipe: CausalRecipe) -> Any:
     )
     if not recipe.adapter:
         return get_peft_model(model, wanted)
-    adapted = loading.adapted(model, loading.adapter(Path(recipe.adapter)), trainable=True)
+    adapted = loading.adapted(model, loading.adapter(Path(recipe.adapter)), dropout=recipe.lora.dropout)
     known = adapted.peft_config["default"]
     if (known.r, known.lora_alpha) != (wanted.r, wanted.lora_alpha):
         raise RecipeError(
