@@ -16,7 +16,7 @@ from transformers import PrinterCallback, TrainingArguments
 
 from mozi_engine.errors import RecipeError
 from mozi_engine.generation import loading
-from mozi_engine.training.distributed import zero
+from mozi_engine.training.distributed import launch, zero
 from mozi_engine.training.llm import rows
 from mozi_engine.training.llm.progress import Report, Watch
 from mozi_engine.training.llm.rows import Rows
@@ -120,8 +120,7 @@ def _needed(recipe: CausalRecipe, arguments: TrainingArguments, report: Report) 
     """The memory that it needs. The first process refuses what does not fit, and tells the rest."""
     if arguments.process_index:
         return estimate.predict(recipe, arguments.world_size)
-    beside = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-    needed = estimate.check(recipe, arguments.world_size, beside)
+    needed = estimate.check(recipe, arguments.world_size, launch.beside(os.environ))
     report(needed)
     return needed
 
