@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,16 @@ pytest.importorskip("omegaconf")
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rich.console import Console
 
+from mozi_cli import steps
 from mozi_engine.errors import DataError, ModelError, RecipeError
 from mozi_engine.generation import loading, template
-from mozi_engine.training.llm import conversations, finetune, trainer
+from mozi_engine.training.llm import causal, conversations, finetune, trainer
 from mozi_engine.training.llm.conversations import packed
-from mozi_engine.training.llm.progress import Evaluated, Step
+from mozi_engine.training.llm.progress import Beyond, Evaluated, Shortened, Step
 from mozi_engine.training.llm.rows import IGNORED, Example, batch
+from mozi_engine.training.memory.estimate import Memory
 from mozi_engine.training.recipe import ConversationData, Lora, LossOn, Optim, SftRecipe
 from mozi_engine.training.runs import resuming
 from tests import tiny_llama
@@ -102,11 +105,11 @@ def test_training_lowers_the_loss_and_leaves_an_adapter(recipe: SftRecipe, tmp_p
     assert ended.adapter == tmp_path / "run" / "adapter"
     before, after = [event for event in events if isinstance(event, Evaluated)]
     assert after.loss < before.loss
-    steps = [event for event in events if isinstance(event, Step)]
-    assert [each.done for each in steps] == list(range(1, ended.total + 1))
-    assert all(each.tokens_per_second > 0 and each.bytes > 0 for each in steps)
+    told = [event for event in events if isinstance(event, Step)]
+    assert [each.done for each in told] == list(range(1, ended.total + 1))
+    assert all(each.tokens_per_second > 0 and each.bytes > 0 for each in told)
     measured = metrics(tmp_path / "run")
-    assert [each["loss"] for each in measured if "loss" in each] == [each.loss for each in steps]
+    assert [each["loss"] for each in measured if "loss" in each] == [each.loss for each in told]
     modules = json.loads((ended.adapter / "adapter_config.json").read_text())["target_modules"]
     assert {name.rpartition(".")[2] for name in modules} == {
         *"q_proj k_proj v_proj o_proj gate_proj up_proj down_proj".split()
@@ -198,6 +201,39 @@ def test_more_cut_conversations_than_allowed_are_refused(recipe: SftRecipe) -> N
     assert finetune.data(replace(short, cut=0.9)).examples.cut > 0
     with pytest.raises(DataError, match="lose their whole answer"):
         finetune.data(replace(recipe, length=5, cut=1.0))
+
+
+def test_a_run_tells_and_keeps_how_many_conversations_were_cut(
+    recipe: SftRecipe, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sizes = sorted(len(each.ids) for each in finetune.data(recipe).examples.items)
+    short = replace(recipe, length=sizes[2], cut=1.0, steps=1)
+    found = finetune.data(short).examples
+    assert found.cut
+    assert found.lost
+    shown = steps.Shown("run", Console(width=200))
+    events: list[object] = []
+    finetune.train(short, tmp_path / "run", lambda event: (events.append(event), shown(event)))
+    expected = Shortened(16, found.cut, found.lost)
+    assert [type(event) for event in events[:3]] == [Memory, Shortened, Step]
+    assert events[1] == expected
+    assert json.loads((tmp_path / "run" / "examples.json").read_text()) == asdict(expected)
+    assert f"{found.cut} of 16 conversations are cut, and {found.lost} left out" in capsys.readouterr().out
+    finetune.train(replace(recipe, steps=1), tmp_path / "whole", shown)
+    assert "cut" not in capsys.readouterr().out
+
+
+def test_rows_longer_than_the_base_was_made_for_are_told_before_anything_is_loaded(
+    recipe: SftRecipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert causal.beyond(replace(recipe, length=512)) is None
+    monkeypatch.setattr(loading, "model", lambda *given: pytest.fail(f"loaded {given}"))
+    events: list[object] = []
+    nothing = replace(recipe, length=513, data=ConversationData([str(tmp_path / "nowhere")]))
+    with pytest.raises(DataError):
+        finetune.train(nothing, tmp_path / "run", events.append)
+    assert events[-1] == Beyond(513, 512)
+    assert "length=512 fits" in steps.beyond(Beyond(513, 512))
 
 
 @pytest.mark.parametrize(
