@@ -13,6 +13,7 @@ pytest.importorskip("transformers")
 pytest.importorskip("peft")
 pytest.importorskip("omegaconf")
 
+import numpy as np
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -24,7 +25,7 @@ from mozi_engine.generation import loading, template
 from mozi_engine.training.llm import causal, conversations, finetune, trainer
 from mozi_engine.training.llm.conversations import packed
 from mozi_engine.training.llm.progress import Beyond, Evaluated, Shortened, Step
-from mozi_engine.training.llm.rows import IGNORED, Example, batch
+from mozi_engine.training.llm.rows import IGNORED, Example, Row, batch
 from mozi_engine.training.memory.estimate import Memory
 from mozi_engine.training.recipe import ConversationData, Lora, LossOn, Optim, SftRecipe
 from mozi_engine.training.runs import resuming
@@ -284,6 +285,50 @@ def test_a_loss_that_teaches_nothing_stops_the_run(
     monkeypatch.setattr(trainer.Trainer, "compute_loss", lambda *a, **o: whole(*a, **o) * 0 + broken)
     with pytest.raises(RecipeError, match="in step 1"):
         trained(recipe, tmp_path / "run")
+
+
+UNLEARNED: Row = (Example((5,), (IGNORED,)),) * 2
+LEARNED: Row = (Example((5, 6, 7), (IGNORED, 6, 7)),)
+
+
+def train_on(recipe: SftRecipe, run: Path, train: tuple[Row, ...], held_out: tuple[Row, ...] = ()) -> None:
+    """Train on those rows."""
+    sizes = np.array([2] * len(train))
+    data = causal.Data(train, held_out, sizes)
+    causal.train(recipe, lambda _: data, run, lambda _: None, measured=bool(held_out))
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_a_batch_without_a_token_to_learn_stops_the_run(
+    recipe: SftRecipe, tmp_path: Path, accumulate: int
+) -> None:
+    one = replace(recipe, batch=1, accumulate=accumulate)
+    with pytest.raises(DataError, match="no token to learn"):
+        train_on(one, tmp_path / "run", (LEARNED, UNLEARNED))
+
+
+def test_held_out_rows_without_a_token_to_learn_weigh_nothing(recipe: SftRecipe, tmp_path: Path) -> None:
+    train_on(recipe, tmp_path / "with", (LEARNED,), (UNLEARNED, LEARNED))
+    train_on(recipe, tmp_path / "without", (LEARNED,), (LEARNED,))
+    assert metrics(tmp_path / "with") == metrics(tmp_path / "without")
+    with pytest.raises(DataError, match="can be measured"):
+        train_on(recipe, tmp_path / "none", (LEARNED,), (UNLEARNED,))
+
+
+def test_a_held_out_loss_that_is_no_number_stops_the_run_and_is_not_kept(
+    recipe: SftRecipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: Callable[..., Any] = loading.model
+
+    def broken(*given: Any) -> Any:
+        model = loaded(*given)
+        model.get_output_embeddings().weight.data.fill_(float("nan"))
+        return model
+
+    monkeypatch.setattr(loading, "model", broken)
+    with pytest.raises(RecipeError, match="held-out loss is nan after step 0"):
+        train_on(recipe, tmp_path / "run", (LEARNED,), (LEARNED,))
+    assert not (tmp_path / "run" / "best").exists()
 
 
 def test_metrics_go_back_to_a_step(tmp_path: Path) -> None:
