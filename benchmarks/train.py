@@ -1,6 +1,6 @@
 """Train one model on the same tokens by `mozi train sft` and by TRL's SFTTrainer: speed and memory.
 
-    pip install trl    # not among mozi's extras: only this script uses it
+    pip install trl    # not among mozi's extras: only this script uses it; without it, mozi's side runs alone
     python benchmarks/train.py prepared/train/sft.jsonl --rounds 3
 
 The model is a Llama of random weights (33 million, float32), made here from one configuration for both. Both
@@ -13,6 +13,7 @@ machine does not lengthen. Memory is the process's largest, with all that it imp
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import os
 import resource
@@ -95,10 +96,11 @@ def build(folder: Path, data: Path) -> None:
 
 def compare(options: argparse.Namespace, base: Path) -> None:
     """The rounds, and the table."""
-    found: dict[str, list[Trained]] = {side: [] for side in SIDES}
+    sides = SIDES if importlib.util.find_spec("trl") else SIDES[:1]
+    found: dict[str, list[Trained]] = {side: [] for side in sides}
     print(f"{processor()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
     for number in range(options.rounds):
-        for side in SIDES if number % 2 == 0 else reversed(SIDES):
+        for side in sides if number % 2 == 0 else reversed(sides):
             command = [sys.executable, __file__, *sys.argv[1:], "--side", side, "--base", str(base)]
             ran = subprocess.run(command, capture_output=True, text=True, check=False)
             if ran.returncode:
@@ -143,12 +145,14 @@ class Clock:
 def by_mozi(options: argparse.Namespace) -> Trained:
     """As `mozi train sft` trains."""
     from mozi_engine.training.llm import finetune
+    from mozi_engine.training.llm.progress import Step
 
     clock, losses = Clock(), []
 
-    def report(step: Any) -> None:
-        clock.tick()
-        losses.append(step.loss)
+    def report(event: Any) -> None:
+        if isinstance(event, Step):  # the memory is told of first
+            clock.tick()
+            losses.append(event.loss)
 
     with tempfile.TemporaryDirectory() as run:
         finetune.train(recipe(options), Path(run) / "run", report)

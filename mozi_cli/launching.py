@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from mozi_engine.errors import ModelError
+from mozi_engine.errors import ModelError, RecipeError
 
 if TYPE_CHECKING:
     from mozi_engine.training.distributed.launch import Launch
@@ -64,11 +64,16 @@ def told(launch: Launch, arguments: Sequence[str]) -> str:
 
 
 def memory(launch: Launch, recipe: CausalRecipe) -> str:
-    """What memory each process needs, in words."""
-    from mozi_engine.training.memory.estimate import predict, told
+    """What memory each process needs, in words; and what would fit, where that is more than is free here."""
+    from mozi_engine.training.memory.estimate import check, predict, told
 
     each = " of each process" if launch.processes > 1 else ""
-    return f"memory{each}: {told(predict(recipe, launch.processes))}"
+    needed = f"memory{each}: {told(predict(recipe, launch.processes))}"
+    try:
+        check(recipe, launch.processes, launch.gpus or launch.processes)
+    except RecipeError as error:
+        return f"{needed}; it does not fit here: {error.hint}"
+    return needed
 
 
 def job(launch: Launch, arguments: Sequence[str], run: Path) -> str:

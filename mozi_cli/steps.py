@@ -19,7 +19,7 @@ from rich.text import Text
 from mozi_cli.progress import EVERY
 from mozi_engine.files import size
 from mozi_engine.training.llm.causal import Trained
-from mozi_engine.training.llm.progress import Evaluated, Step
+from mozi_engine.training.llm.progress import Beyond, Evaluated, Shortened, Step
 from mozi_engine.training.memory import estimate
 from mozi_engine.training.memory.estimate import Memory
 from mozi_engine.training.memory.gauge import Compared
@@ -34,10 +34,15 @@ class Shown:
         self._title, self._said = title, -math.inf
         self._measured: list[Evaluated] = []
 
-    def __call__(self, event: Memory | Step | Evaluated) -> None:
+    def __call__(self, event: Memory | Beyond | Shortened | Step | Evaluated) -> None:
         """Show what the training says."""
         if isinstance(event, Memory):
             self._console.print(f"memory: {estimate.told(event)}", soft_wrap=True)
+        elif isinstance(event, Beyond):
+            self._console.print(beyond(event), soft_wrap=True)
+        elif isinstance(event, Shortened):
+            if event.cut or event.lost:
+                self._console.print(shortened(event), soft_wrap=True)
         elif isinstance(event, Evaluated):
             self._measured.append(event)
             self._console.print(evaluated(event))
@@ -91,6 +96,20 @@ def evaluated(event: Evaluated) -> str:
     """A measurement in words, as loss and as perplexity."""
     perplexity = f"perplexity {math.exp(min(event.loss, 700)):.2f}"
     return f"held out, after step {event.step}: loss {event.loss:.3f}, {perplexity}"
+
+
+def shortened(event: Shortened) -> str:
+    """How many conversations do not fit a row: "2 of 16 conversations are cut, and 1 left out: …"."""
+    left = f", and {event.lost} left out" if event.lost else ""
+    return f"{event.cut} of {event.examples} conversations are cut{left}: they are longer than a row"
+
+
+def beyond(event: Beyond) -> str:
+    """That rows are longer than what the base can read, and what would fit."""
+    return (
+        f"note: rows of {event.length} tokens, but the base was made for {event.context}; "
+        f"length={event.context} fits"
+    )
 
 
 def ended(training: Trained, before: float | None = None) -> str:

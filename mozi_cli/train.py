@@ -166,14 +166,16 @@ def _causal(
 
 def _tell_plan(recipe: CausalRecipe, launch: Launch, arguments: list[str]) -> None:
     """The data, the memory, the command and the whole recipe."""
-    from mozi_cli import console
+    from mozi_cli import console, steps
     from mozi_engine.training import recipe as recipes
-    from mozi_engine.training.llm import finetune, pretrain
+    from mozi_engine.training.llm import causal, finetune, pretrain
 
     if isinstance(recipe, recipes.SftRecipe):
         console.note(_sft_plan(recipe, finetune.data(recipe, launch.processes), launch.processes))
     elif isinstance(recipe, recipes.PretrainRecipe):
         console.note(_pretrain_plan(recipe, pretrain.data(recipe, launch.processes), launch.processes))
+    if too_long := causal.beyond(recipe):
+        console.note(steps.beyond(too_long))
     console.note(launching.memory(launch, recipe))
     console.note(launching.told(launch, arguments))
     typer.echo(recipes.written(recipe), nl=False)

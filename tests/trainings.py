@@ -81,11 +81,11 @@ def pretraining(base: object, corpus: Path, **changes: Any) -> PretrainRecipe:
 
 def trained(recipe: CausalRecipe, run: Path, **options: Any) -> tuple[Trained, list[Step | Evaluated]]:
     """How the training ended, and the steps and measurements that it told of."""
-    from mozi_engine.training.memory.estimate import Memory
+    from mozi_engine.training.llm.progress import Evaluated, Step
 
-    events: list[Memory | Step | Evaluated] = []
+    events: list[object] = []
     ended = _train(recipe)(recipe, run, events.append, **options)
-    return ended, [event for event in events if not isinstance(event, Memory)]
+    return ended, [event for event in events if isinstance(event, Step | Evaluated)]
 
 
 def _train(recipe: CausalRecipe) -> Callable[..., Trained]:

@@ -12,7 +12,7 @@ from mozi_engine.errors import DataError
 def read(model: Path) -> str:
     """The tokenizer as a `tokenizer.json`. Raises DataError where transformers cannot make it out."""
     try:
-        made = AutoTokenizer.from_pretrained(model.parent, gguf_file=model.name)
+        made = AutoTokenizer.from_pretrained(model.parent, gguf_file=model.name, trust_remote_code=False)
         return str(made.backend_tokenizer.to_str())
     except (ImportError, OSError, ValueError, KeyError, AttributeError) as error:
         hint = "give the tokenizer.json of the model with --tokenizer"

@@ -12,7 +12,6 @@ from torch.nn.functional import cross_entropy
 from transformers import AutoModelForCausalLM
 from transformers.utils.logging import disable_progress_bar
 
-from mozi_engine.errors import ModelError
 from mozi_engine.generation import loading, template
 from mozi_engine.types import Turn
 
@@ -34,10 +33,10 @@ class LanguageModel:
         disable_progress_bar()
         self._tokenizer = template.tokenizer(model)
         try:
-            loaded = AutoModelForCausalLM.from_pretrained(model, local_files_only=True, dtype=dtype)
+            loaded = AutoModelForCausalLM.from_pretrained(model, **loading.HERE, dtype=dtype)
         except (OSError, ValueError, RuntimeError) as error:
             reason = str(error).strip().partition("\n")[0]
-            raise ModelError(f"{model} does not load: {reason}", hint="give a transformers folder") from error
+            raise loading.unusable(model, f"does not load: {reason}", error) from error
         if adapter:
             loaded = loading.adapted(loaded, loading.adapter(adapter))
         self._model = loaded.to(device).eval()

@@ -23,7 +23,7 @@ class BertScore:
     def __init__(self, model: str) -> None:
         disable_progress_bar()
         try:
-            config = AutoConfig.from_pretrained(model, local_files_only=True)
+            config = AutoConfig.from_pretrained(model, local_files_only=True, trust_remote_code=False)
             layers = model2layers.get(model, config.num_hidden_layers)
             self._scorer = BERTScorer(model_type=model, num_layers=layers, batch_size=16)
             # Of a tokenizer that does not say how much its model reads, bert-score asks 10^30 tokens.

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import torch
 import transformers
-from peft import PeftModel
+from peft import PeftConfig, PeftModel
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
@@ -29,6 +29,9 @@ Precision = Literal["auto", "float32", "bfloat16", "nf4"]
 
 # What reading weights that are damaged, or no weights, raises.
 _DAMAGE = (OSError, EOFError, RuntimeError, SafetensorError, TypeError, UnpicklingError, ValueError)
+
+# For what transformers loads: nothing is fetched, no code beside the weights is run, and nobody is asked to.
+HERE = {"local_files_only": True, "trust_remote_code": False}
 
 _WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")  # the second is PEFT's before 0.5
 _BASE = "base.json"  # beside the adapter's own files: what it was made on
@@ -49,7 +52,7 @@ def model(name: str | Path, precision: Precision = "auto") -> Any:
 
     "nf4" is QLoRA's: 4-bit weights, doubly quantised, computing in bfloat16. Raises ModelError.
     """
-    options: dict[str, Any] = {"dtype": precision, "local_files_only": True, "device_map": device()}
+    options: dict[str, Any] = {"dtype": precision, **HERE, "device_map": device()}
     divided = is_deepspeed_zero3_enabled()
     if divided:
         del options["device_map"]  # each process loads its share, where DeepSpeed wants it
@@ -67,10 +70,15 @@ def model(name: str | Path, precision: Precision = "auto") -> Any:
     except ImportError as error:
         raise ModelError("4-bit weights need bitsandbytes", hint="pip install 'mozi[train]'") from error
     except (OSError, ValueError, RuntimeError) as error:
-        line = " ".join(str(error).split())[:200]
-        raise ModelError(
-            f"{name} does not load: {line}", hint="give the folder of a transformers model"
-        ) from error
+        raise unusable(name, f"does not load: {' '.join(str(error).split())[:200]}", error) from error
+
+
+def unusable(name: str | Path, why: str, error: Exception) -> ModelError:
+    """What to raise where transformers cannot use the model: `why`, or that it comes with its own code."""
+    if "trust_remote_code" in str(error):
+        hint = "mozi models convert makes LLaMA's of LLaMA-7B and Baichuan-7B; give the folder that it wrote"
+        return ModelError(f"{name} comes with code of its own, which mozi does not run", hint=hint)
+    return ModelError(f"{name} {why}", hint="give the folder of a transformers model")
 
 
 def adapter(folder: Path) -> Path:
@@ -89,8 +97,11 @@ def base(adapter: Path) -> str:
         raise ModelError(f"{adapter} does not tell its base", hint="name it with --model") from error
 
 
-def adapted(model: Any, adapter: Path, *, trainable: bool = False) -> Any:
-    """The model with the adapter on it. Raises ModelError when it was made for another base."""
+def adapted(model: Any, adapter: Path, *, dropout: float | None = None) -> Any:
+    """The model with the adapter on it, to be trained on where a dropout is given, else to be read only.
+
+    Raises ModelError when it was made for another base.
+    """
     hint = "name the adapter's own base with --model"
     wrong = f"the adapter {adapter} was made for another base"
     told = adapter / _BASE
@@ -98,7 +109,10 @@ def adapted(model: Any, adapter: Path, *, trainable: bool = False) -> Any:
         raise ModelError(f"{wrong}, {base(adapter)}", hint=hint)
     lora(adapter)  # or PEFT would ask the hub for weights that are not there
     try:
-        return PeftModel.from_pretrained(model, str(adapter), is_trainable=trainable)
+        config = PeftConfig.from_pretrained(str(adapter))
+        if dropout is not None:
+            config.lora_dropout = dropout
+        return PeftModel.from_pretrained(model, str(adapter), is_trainable=dropout is not None, config=config)
     except (RuntimeError, ValueError, KeyError) as error:
         raise ModelError(wrong, hint=hint) from error
 

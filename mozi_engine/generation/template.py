@@ -10,6 +10,7 @@ from jinja2 import TemplateError
 from transformers import AutoTokenizer
 
 from mozi_engine.errors import ModelError
+from mozi_engine.generation import loading
 from mozi_engine.types import Turn
 
 # For a base model, which has none: roles by name, an answer ended by the end token.
@@ -27,9 +28,9 @@ def tokenizer(model: str | Path) -> Any:
     One without a chat template is given PLAIN. Raises ModelError when there is none, or it ends no text.
     """
     try:
-        found = AutoTokenizer.from_pretrained(str(model), local_files_only=True)
+        found = AutoTokenizer.from_pretrained(str(model), **loading.HERE)
     except (OSError, ValueError) as error:
-        raise ModelError(f"{model} has no tokenizer on this disk", hint="give a model's folder") from error
+        raise loading.unusable(model, "has no tokenizer on this disk", error) from error
     if found.eos_token_id is None:
         raise ModelError(
             f"the tokenizer of {model} has no end token", hint="set eos_token in its tokenizer_config.json"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -117,7 +118,7 @@ class CausalRecipe:
     """A causal language model that is trained as a LoRA adapter on a base, whatever it learns from."""
 
     base: str = MISSING  # a transformers model: its folder, or its name on the hub
-    adapter: str = ""  # an earlier training's run, whose adapter is trained on; "": a new one
+    adapter: str = ""  # an earlier training's run, whose adapter is trained on, on its layers; "": a new one
     lora: Lora = field(default_factory=Lora)
     optim: Optim = field(default_factory=Optim)
     weights: Weights = Weights.bfloat16
@@ -169,6 +170,24 @@ class PretrainRecipe(CausalRecipe):
     data: CorpusData = field(default_factory=CorpusData)
 
 
+_Range = tuple[str, Callable[[float], bool]]
+_FROM_ONE: _Range = ("at least 1", lambda value: value >= 1)
+_FROM_ZERO: _Range = ("at least 0", lambda value: value >= 0)
+_ABOVE: _Range = ("above 0", lambda value: value > 0)
+_SHARE: _Range = ("from 0 to 1", lambda value: 0 <= value <= 1)
+_PART: _Range = ("at least 0 and below 1", lambda value: 0 <= value < 1)  # 1 of warmup would be one step
+
+# By the last part of a key; whatever number is not among them is at least 0.
+_RANGES: dict[str, _Range] = {
+    **dict.fromkeys(("accumulate", "alpha", "batch", "epochs", "keep"), _FROM_ONE),
+    **dict.fromkeys(("positives", "rank", "save_every", "tokens"), _FROM_ONE),
+    "length": ("at least 2", lambda value: value >= 2),  # the first token of a row is never learned
+    **dict.fromkeys(("lr", "scale"), _ABOVE),
+    **dict.fromkeys(("cut", "dropout"), _SHARE),
+    **dict.fromkeys(("warmup", "beta1", "beta2"), _PART),
+}
+
+
 def plain(value: object) -> str:
     """A value as an override writes it: `checkpointing=true`, `weights=nf4`."""
     return str(value.value if isinstance(value, Enum) else value).lower()
@@ -202,6 +221,7 @@ def load(path: Path, kind: type[Kind], overrides: Sequence[str] = ()) -> Kind:
         recipe = _merged(recipe, values, source)
     if absent := sorted(OmegaConf.missing_keys(recipe)):
         raise RecipeError(f"{path}: no value for {', '.join(absent)}", hint=f"add {absent[0]} to the recipe")
+    _check_ranges(recipe)
     made = OmegaConf.to_object(recipe)
     assert isinstance(made, kind)  # noqa: S101  structured's promise, for the type checker
     return made
@@ -247,6 +267,14 @@ def _keys(config: DictConfig, prefix: str = "") -> Iterable[str]:
         inner = config._get_node(key)
         if isinstance(inner, DictConfig):
             yield from _keys(inner, f"{prefix}{key}.")
+
+
+def _check_ranges(recipe: DictConfig) -> None:
+    for key in _keys(recipe):
+        value = OmegaConf.select(recipe, key)
+        words, holds = _RANGES.get(key.rpartition(".")[2], _FROM_ZERO)
+        if isinstance(value, int | float) and not (math.isfinite(value) and holds(value)):
+            raise RecipeError(f"{key}={value} cannot be followed", hint=f"{key} is {words}")
 
 
 def _line(error: Exception) -> str:

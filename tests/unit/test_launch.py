@@ -15,6 +15,7 @@ from mozi_engine.training.distributed import zero
 from mozi_engine.training.distributed.launch import (
     Launch,
     Launcher,
+    beside,
     chosen,
     command,
     hosts,
@@ -94,6 +95,19 @@ def test_the_commands_that_start_processes(hostfile: Path) -> None:
     many = command(Launch(Launcher.deepspeed, 0, hostfile), ARGUMENTS, "python")
     assert f"--hostfile={hostfile}" in many
     assert not any(word.startswith("--num_gpus") for word in many)
+
+
+@pytest.mark.parametrize(
+    ("told", "count"),
+    [
+        ({}, 1),
+        ({"RANK": "1", "LOCAL_WORLD_SIZE": "2"}, 2),
+        ({"RANK": "1", "LOCAL_SIZE": "4"}, 4),  # DeepSpeed's launcher
+        ({"RANK": "1", "LOCAL_WORLD_SIZE": "2", "LOCAL_SIZE": "4"}, 2),
+    ],
+)
+def test_processes_on_this_host_are_counted_whoever_started_them(told: dict[str, str], count: int) -> None:
+    assert beside(told) == count
 
 
 def test_the_first_process_speaks() -> None:

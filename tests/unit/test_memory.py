@@ -12,15 +12,16 @@ pytest.importorskip("transformers")
 pytest.importorskip("peft")
 pytest.importorskip("omegaconf")
 
-from mozi_cli import steps
+from mozi_cli import launching, steps
 from mozi_engine.errors import ModelError, RecipeError
 from mozi_engine.generation import loading
+from mozi_engine.training.distributed.launch import Launch, Launcher
 from mozi_engine.training.llm import finetune
 from mozi_engine.training.llm.causal import Trained
 from mozi_engine.training.memory import estimate
 from mozi_engine.training.memory.estimate import Memory
 from mozi_engine.training.memory.gauge import Compared
-from mozi_engine.training.recipe import SftRecipe, Weights, Zero
+from mozi_engine.training.recipe import Lora, Offload, SftRecipe, Weights, Zero
 from tests import tiny_llama
 from tests.trainings import sft, write
 
@@ -113,6 +114,44 @@ def test_what_does_not_fit_is_refused_with_the_first_change_that_does(
     hint = str(refused(recipe, monkeypatch, smaller).hint)
     assert hint.endswith("with checkpointing=true batch=1 accumulate=4")
     assert "smaller base" in str(refused(recipe, monkeypatch, 1000).hint)
+
+
+def test_what_processes_can_divide_and_a_smaller_adapter_are_among_the_changes(
+    recipe: SftRecipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    large = replace(recipe, checkpointing=True, batch=1, lora=Lora(rank=64, alpha=32))
+    divided = estimate.predict(replace(large, zero=Zero(2)), 4).total
+    monkeypatch.setattr(estimate, "free", lambda: divided * 4)
+    with pytest.raises(RecipeError) as error:
+        estimate.check(large, 4, 4)
+    assert error.value.hint.endswith(" with zero.stage=2")
+    lower = replace(large, weights=Weights.bfloat16, lora=Lora(rank=32, alpha=16))
+    hint = refused(large, monkeypatch, estimate.predict(lower).total).hint
+    assert hint.endswith(" with weights=bfloat16 lora.rank=32 lora.alpha=16")
+    kept = refused(replace(large, adapter="run"), monkeypatch, estimate.predict(lower).total).hint
+    assert "lora.rank" not in kept
+
+
+def test_on_a_gpu_what_is_offloaded_is_among_the_changes(
+    recipe: SftRecipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(estimate.torch.cuda, "is_available", lambda: True)
+    changes = [*estimate._changes(replace(recipe, zero=Zero(3)), 2)]
+    assert {"zero.stage": 3, "zero.offload": Offload.optimizer} in changes
+    assert {"zero.offload": Offload.all} in changes
+    alone = [*estimate._changes(recipe, 1)]
+    assert {"zero.stage": 2, "zero.offload": Offload.optimizer} in alone
+    assert {"zero.stage": 2} not in alone
+
+
+def test_a_dry_run_says_that_it_does_not_fit_and_what_would(
+    recipe: SftRecipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = Launch(Launcher.none)
+    assert "fit" not in launching.memory(here, recipe)
+    monkeypatch.setattr(estimate, "free", lambda: estimate.predict(recipe).total - 1)
+    assert "; it does not fit here: it needs about " in launching.memory(here, recipe)
+    assert launching.memory(here, recipe).endswith("with checkpointing=true")
 
 
 def test_a_hopeless_recipe_is_refused_before_anything_is_loaded(

@@ -71,6 +71,41 @@ def test_what_a_recipe_does_not_know_is_refused_by_name(file: Path, change: str,
     assert error.value.hint
 
 
+LARGE = ["data.train=[a]", "lora.rank=4", "lora.alpha=8", "length=64", "save_every=4"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *(f"{key}=0" for key in ("batch", "accumulate", "epochs", "save_every", "keep", "lora.rank")),
+        *(f"{key}=-1" for key in ("steps", "evaluate_every", "threads", "seed", "optim.weight_decay")),
+        *("length=0", "length=1", "optim.lr=0", "optim.lr=-1", "optim.lr=.nan", "optim.lr=.inf"),
+        *(f"{key}={value}" for key in ("cut", "lora.dropout", "optim.warmup") for value in (-0.1, 1.1)),
+        *("optim.warmup=1.0", "optim.beta1=1.0", "optim.beta2=-0.5", "optim.clip=-1.0", "zero.stage=-1"),
+    ],
+)
+def test_a_number_that_cannot_be_followed_is_refused_by_its_key(tmp_path: Path, change: str) -> None:
+    (tmp_path / "r.yaml").write_text("base: model\noptim: {lr: 1e-4}\nepochs: 1\nbatch: 4\n")
+    load(tmp_path / "r.yaml", SftRecipe, LARGE)
+    with pytest.raises(RecipeError) as error:
+        load(tmp_path / "r.yaml", SftRecipe, [*LARGE, change])
+    key = change.partition("=")[0]
+    assert error.value.message.startswith(f"{key}=")
+    assert error.value.hint.startswith(f"{key} is ")
+
+
+@pytest.mark.parametrize("change", ["positives=0", "negatives=-1", "tokens=0", "scale=0", "frozen_layers=-1"])
+def test_so_is_one_of_the_retrievers(file: Path, change: str) -> None:
+    with pytest.raises(RecipeError, match=change):
+        load(file, RetrieverRecipe, [change])
+
+
+@pytest.mark.parametrize("change", ["cut=1", "cut=0", "lora.dropout=0", "optim.warmup=0", "optim.clip=0"])
+def test_the_ends_of_a_range_belong_to_it(tmp_path: Path, change: str) -> None:
+    (tmp_path / "r.yaml").write_text("base: model\noptim: {lr: 1e-4}\nepochs: 1\nbatch: 4\n")
+    load(tmp_path / "r.yaml", SftRecipe, [*LARGE, change])
+
+
 @pytest.mark.parametrize("text", ["", "just words", "- a\n- list", "a: [", "\x00"])
 def test_a_file_that_is_no_recipe_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "r.yaml").write_text(text)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +13,20 @@ pytest.importorskip("transformers")
 pytest.importorskip("peft")
 pytest.importorskip("omegaconf")
 
+import numpy as np
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rich.console import Console
 
+from mozi_cli import steps
 from mozi_engine.errors import DataError, ModelError, RecipeError
 from mozi_engine.generation import loading, template
-from mozi_engine.training.llm import conversations, finetune, trainer
+from mozi_engine.training.llm import causal, conversations, finetune, trainer
 from mozi_engine.training.llm.conversations import packed
-from mozi_engine.training.llm.progress import Evaluated, Step
-from mozi_engine.training.llm.rows import IGNORED, Example, batch
+from mozi_engine.training.llm.progress import Beyond, Evaluated, Shortened, Step
+from mozi_engine.training.llm.rows import IGNORED, Example, Row, batch
+from mozi_engine.training.memory.estimate import Memory
 from mozi_engine.training.recipe import ConversationData, Lora, LossOn, Optim, SftRecipe
 from mozi_engine.training.runs import resuming
 from tests import tiny_llama
@@ -102,11 +106,11 @@ def test_training_lowers_the_loss_and_leaves_an_adapter(recipe: SftRecipe, tmp_p
     assert ended.adapter == tmp_path / "run" / "adapter"
     before, after = [event for event in events if isinstance(event, Evaluated)]
     assert after.loss < before.loss
-    steps = [event for event in events if isinstance(event, Step)]
-    assert [each.done for each in steps] == list(range(1, ended.total + 1))
-    assert all(each.tokens_per_second > 0 and each.bytes > 0 for each in steps)
+    told = [event for event in events if isinstance(event, Step)]
+    assert [each.done for each in told] == list(range(1, ended.total + 1))
+    assert all(each.tokens_per_second > 0 and each.bytes > 0 for each in told)
     measured = metrics(tmp_path / "run")
-    assert [each["loss"] for each in measured if "loss" in each] == [each.loss for each in steps]
+    assert [each["loss"] for each in measured if "loss" in each] == [each.loss for each in told]
     modules = json.loads((ended.adapter / "adapter_config.json").read_text())["target_modules"]
     assert {name.rpartition(".")[2] for name in modules} == {
         *"q_proj k_proj v_proj o_proj gate_proj up_proj down_proj".split()
@@ -119,8 +123,10 @@ def test_accumulation_and_activation_checkpointing_change_nothing(recipe: SftRec
     trained(replace(quiet, batch=4), tmp_path / "one")
     trained(replace(quiet, batch=1, accumulate=4), tmp_path / "four")
     trained(replace(quiet, batch=4, checkpointing=True), tmp_path / "twice")
-    assert same(tmp_path / "one", tmp_path / "four", 1e-4)
-    assert same(tmp_path / "one", tmp_path / "twice", 1e-4)
+    for other in ("four", "twice"):
+        assert same(tmp_path / "one", tmp_path / other, 1e-4)
+        for one, changed in zip(metrics(tmp_path / "one"), metrics(tmp_path / other), strict=True):
+            assert changed == pytest.approx(one, rel=1e-3)
 
 
 def test_a_killed_run_that_is_resumed_equals_an_unbroken_one(recipe: SftRecipe, tmp_path: Path) -> None:
@@ -170,6 +176,16 @@ def test_an_earlier_adapter_is_trained_on(recipe: SftRecipe, tmp_path: Path) -> 
         trained(other, tmp_path / "fourth")
 
 
+def test_an_earlier_adapter_is_trained_on_with_the_recipes_dropout(recipe: SftRecipe, tmp_path: Path) -> None:
+    trained(recipe, tmp_path / "first")
+    again = replace(recipe, steps=1, adapter=str(tmp_path / "first"), lora=Lora(4, 8, dropout=0.5))
+    ended, _ = trained(again, tmp_path / "second")
+    assert ended.adapter
+    assert json.loads((ended.adapter / "adapter_config.json").read_text())["lora_dropout"] == 0.5
+    trained(replace(again, lora=Lora(4, 8, dropout=0.0)), tmp_path / "third")
+    assert metrics(tmp_path / "second")[0]["loss"] != metrics(tmp_path / "third")[0]["loss"]
+
+
 def test_a_run_of_another_recipe_is_refused(recipe: SftRecipe, tmp_path: Path) -> None:
     trained(recipe, tmp_path / "run")
     with pytest.raises(RecipeError, match="not empty"):
@@ -186,6 +202,39 @@ def test_more_cut_conversations_than_allowed_are_refused(recipe: SftRecipe) -> N
     assert finetune.data(replace(short, cut=0.9)).examples.cut > 0
     with pytest.raises(DataError, match="lose their whole answer"):
         finetune.data(replace(recipe, length=5, cut=1.0))
+
+
+def test_a_run_tells_and_keeps_how_many_conversations_were_cut(
+    recipe: SftRecipe, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sizes = sorted(len(each.ids) for each in finetune.data(recipe).examples.items)
+    short = replace(recipe, length=sizes[2], cut=1.0, steps=1)
+    found = finetune.data(short).examples
+    assert found.cut
+    assert found.lost
+    shown = steps.Shown("run", Console(width=200))
+    events: list[object] = []
+    finetune.train(short, tmp_path / "run", lambda event: (events.append(event), shown(event)))
+    expected = Shortened(16, found.cut, found.lost)
+    assert [type(event) for event in events[:3]] == [Memory, Shortened, Step]
+    assert events[1] == expected
+    assert json.loads((tmp_path / "run" / "examples.json").read_text()) == asdict(expected)
+    assert f"{found.cut} of 16 conversations are cut, and {found.lost} left out" in capsys.readouterr().out
+    finetune.train(replace(recipe, steps=1), tmp_path / "whole", shown)
+    assert "cut" not in capsys.readouterr().out
+
+
+def test_rows_longer_than_the_base_was_made_for_are_told_before_anything_is_loaded(
+    recipe: SftRecipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert causal.beyond(replace(recipe, length=512)) is None
+    monkeypatch.setattr(loading, "model", lambda *given: pytest.fail(f"loaded {given}"))
+    events: list[object] = []
+    nothing = replace(recipe, length=513, data=ConversationData([str(tmp_path / "nowhere")]))
+    with pytest.raises(DataError):
+        finetune.train(nothing, tmp_path / "run", events.append)
+    assert events[-1] == Beyond(513, 512)
+    assert "length=512 fits" in steps.beyond(Beyond(513, 512))
 
 
 @pytest.mark.parametrize(
@@ -236,6 +285,50 @@ def test_a_loss_that_teaches_nothing_stops_the_run(
     monkeypatch.setattr(trainer.Trainer, "compute_loss", lambda *a, **o: whole(*a, **o) * 0 + broken)
     with pytest.raises(RecipeError, match="in step 1"):
         trained(recipe, tmp_path / "run")
+
+
+UNLEARNED: Row = (Example((5,), (IGNORED,)),) * 2
+LEARNED: Row = (Example((5, 6, 7), (IGNORED, 6, 7)),)
+
+
+def train_on(recipe: SftRecipe, run: Path, train: tuple[Row, ...], held_out: tuple[Row, ...] = ()) -> None:
+    """Train on those rows."""
+    sizes = np.array([2] * len(train))
+    data = causal.Data(train, held_out, sizes)
+    causal.train(recipe, lambda _: data, run, lambda _: None, measured=bool(held_out))
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_a_batch_without_a_token_to_learn_stops_the_run(
+    recipe: SftRecipe, tmp_path: Path, accumulate: int
+) -> None:
+    one = replace(recipe, batch=1, accumulate=accumulate)
+    with pytest.raises(DataError, match="no token to learn"):
+        train_on(one, tmp_path / "run", (LEARNED, UNLEARNED))
+
+
+def test_held_out_rows_without_a_token_to_learn_weigh_nothing(recipe: SftRecipe, tmp_path: Path) -> None:
+    train_on(recipe, tmp_path / "with", (LEARNED,), (UNLEARNED, LEARNED))
+    train_on(recipe, tmp_path / "without", (LEARNED,), (LEARNED,))
+    assert metrics(tmp_path / "with") == metrics(tmp_path / "without")
+    with pytest.raises(DataError, match="can be measured"):
+        train_on(recipe, tmp_path / "none", (LEARNED,), (UNLEARNED,))
+
+
+def test_a_held_out_loss_that_is_no_number_stops_the_run_and_is_not_kept(
+    recipe: SftRecipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: Callable[..., Any] = loading.model
+
+    def broken(*given: Any) -> Any:
+        model = loaded(*given)
+        model.get_output_embeddings().weight.data.fill_(float("nan"))
+        return model
+
+    monkeypatch.setattr(loading, "model", broken)
+    with pytest.raises(RecipeError, match="held-out loss is nan after step 0"):
+        train_on(recipe, tmp_path / "run", (LEARNED,), (LEARNED,))
+    assert not (tmp_path / "run" / "best").exists()
 
 
 def test_metrics_go_back_to_a_step(tmp_path: Path) -> None:

@@ -71,6 +71,11 @@ def speaks(environment: Mapping[str, str]) -> bool:
     return environment.get("RANK", "0") == "0"
 
 
+def beside(environment: Mapping[str, str]) -> int:
+    """How many of the processes are on this host, this one too; DeepSpeed's launcher says LOCAL_SIZE."""
+    return int(environment.get("LOCAL_WORLD_SIZE") or environment.get("LOCAL_SIZE") or "1")
+
+
 def hosts(hostfile: Path) -> dict[str, int]:
     """The hosts in DeepSpeed's hostfile ("worker-1 slots=8"), and the GPUs of each. Raises DataError."""
     try:

@@ -16,12 +16,12 @@ from transformers import PrinterCallback, TrainingArguments
 
 from mozi_engine.errors import RecipeError
 from mozi_engine.generation import loading
-from mozi_engine.training.distributed import zero
+from mozi_engine.training.distributed import launch, zero
 from mozi_engine.training.llm import rows
-from mozi_engine.training.llm.progress import Report, Watch
+from mozi_engine.training.llm.progress import Beyond, Report, Shortened, Watch
 from mozi_engine.training.llm.rows import Rows
 from mozi_engine.training.llm.trainer import CausalTrainer
-from mozi_engine.training.memory import estimate, gauge
+from mozi_engine.training.memory import estimate, footprint, gauge
 from mozi_engine.training.memory.estimate import Memory
 from mozi_engine.training.memory.gauge import Compared, Gauge
 from mozi_engine.training.recipe import CausalRecipe, Weights
@@ -41,6 +41,11 @@ class Data:
     def tokens(self) -> int:
         """Tokens that are read in training, of all epochs."""
         return int(self.sizes.sum())
+
+    @property
+    def shortened(self) -> Shortened | None:
+        """What the length of a row cost; None where what is too long goes on in another row."""
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +86,9 @@ def train(
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
     found = read(arguments.world_size)
+    if found.shortened and arguments.process_index == 0:
+        found.shortened.write(run)
+        report(found.shortened)
     torch.manual_seed(recipe.seed)
     used = Gauge()
     watch = Watch(found.sizes, arguments, run, report, stopped)
@@ -120,10 +128,20 @@ def _needed(recipe: CausalRecipe, arguments: TrainingArguments, report: Report) 
     """The memory that it needs. The first process refuses what does not fit, and tells the rest."""
     if arguments.process_index:
         return estimate.predict(recipe, arguments.world_size)
-    beside = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-    needed = estimate.check(recipe, arguments.world_size, beside)
+    needed = estimate.check(recipe, arguments.world_size, launch.beside(os.environ))
     report(needed)
+    if too_long := beyond(recipe):
+        report(too_long)
     return needed
+
+
+def beyond(recipe: CausalRecipe) -> Beyond | None:
+    """That the rows are longer than the base was made for, where they are. Raises ModelError.
+
+    The original Mozi read 4,096 tokens with LLaMA's 2,048, so that it is told, and not refused.
+    """
+    context = footprint.context(recipe.base)
+    return Beyond(recipe.length, context) if context and recipe.length > context else None
 
 
 def _begin(recipe: CausalRecipe, run: Path, *, resume: bool, first: bool) -> tuple[Path | None, int]:
@@ -156,7 +174,7 @@ def _model(recipe: CausalRecipe) -> Any:
     )
     if not recipe.adapter:
         return get_peft_model(model, wanted)
-    adapted = loading.adapted(model, loading.adapter(Path(recipe.adapter)), trainable=True)
+    adapted = loading.adapted(model, loading.adapter(Path(recipe.adapter)), dropout=recipe.lora.dropout)
     known = adapted.peft_config["default"]
     if (known.r, known.lora_alpha) != (wanted.r, wanted.lora_alpha):
         raise RecipeError(

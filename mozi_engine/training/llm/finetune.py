@@ -15,7 +15,7 @@ from mozi_engine.generation import template
 from mozi_engine.training.llm import causal, conversations
 from mozi_engine.training.llm.causal import Trained
 from mozi_engine.training.llm.conversations import Examples
-from mozi_engine.training.llm.progress import Report
+from mozi_engine.training.llm.progress import Report, Shortened
 from mozi_engine.training.llm.rows import tokens
 from mozi_engine.training.recipe import LossOn, SftRecipe
 
@@ -25,6 +25,12 @@ class Data(causal.Data):
     """And the conversations that it is made of."""
 
     examples: Examples
+
+    @property
+    def shortened(self) -> Shortened:
+        """What the recipe's length cost those that are trained on."""
+        found = self.examples
+        return Shortened(len(found.items) + found.lost, found.cut, found.lost)
 
 
 def data(recipe: SftRecipe, processes: int = 1) -> Data:

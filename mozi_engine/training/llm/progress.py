@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +44,28 @@ class Evaluated:
     loss: float
 
 
-Report = Callable[[Memory | Step | Evaluated], None]
+@dataclass(frozen=True, slots=True)
+class Shortened:
+    """What the length of a row cost: of `examples`, `cut` lost their ends; `lost` their answers: left out."""
+
+    examples: int
+    cut: int
+    lost: int
+
+    def write(self, run: Path) -> None:
+        """Keep it in `run/examples.json`."""
+        (run / "examples.json").write_text(json.dumps(asdict(self)) + "\n", "utf-8")
+
+
+@dataclass(frozen=True, slots=True)
+class Beyond:
+    """Rows are longer than the `context` that the base was made for, in tokens."""
+
+    length: int
+    context: int
+
+
+Report = Callable[[Memory | Beyond | Shortened | Step | Evaluated], None]
 
 
 class Watch(TrainerCallback):  # type: ignore[misc]

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
-from itertools import accumulate
 from typing import Any
 
 import psutil
@@ -119,8 +118,7 @@ def check(recipe: CausalRecipe, processes: int = 1, beside: int = 1) -> Memory:
     needed = predict(recipe, processes)
     if _fits(needed, beside):
         return needed
-    for changed, words in _changes(recipe):
-        smaller = predict(changed, processes)
+    for smaller, words in _smaller(recipe, processes):
         if _fits(smaller, beside):
             hint = f"it needs about {size(smaller.total)} with {words}"
             break
@@ -143,23 +141,54 @@ def free() -> int:
     return int(psutil.virtual_memory().available)
 
 
-def _changes(recipe: CausalRecipe) -> Iterator[tuple[CausalRecipe, str]]:
-    """The recipe with one change after the other, the least harmful first, and how to write them."""
-    changes: list[dict[str, Any]] = [] if recipe.checkpointing else [{"checkpointing": True}]
+def _smaller(recipe: CausalRecipe, processes: int) -> Iterator[tuple[Memory, str]]:
+    """What it needs with one change after the other, of those that save something, and how to write them."""
+    least, made = predict(recipe, processes).total, dict[str, Any]()
+    for change in _changes(recipe, processes):
+        needed = predict(_changed(recipe, made | change), processes)
+        if needed.total < least:
+            least, made = needed.total, made | change
+            yield needed, " ".join(f"{key}={recipes.plain(value)}" for key, value in made.items())
+
+
+def _changed(recipe: CausalRecipe, values: Mapping[str, Any]) -> CausalRecipe:
+    for key, value in values.items():
+        outer, _, inner = key.partition(".")
+        part = replace(getattr(recipe, outer), **{inner: value}) if inner else value
+        recipe = replace(recipe, **{outer: part})
+    return recipe
+
+
+def _changes(recipe: CausalRecipe, processes: int) -> Iterator[dict[str, Any]]:
+    """Changes of a recipe's keys, the least harmful first."""
+    if not recipe.checkpointing:
+        yield {"checkpointing": True}
     batch, steps = recipe.batch, recipe.batch * recipe.accumulate
     while batch > 1:
         batch = next(each for each in range(batch // 2, 0, -1) if steps % each == 0)
-        changes.append({"batch": batch, "accumulate": steps // batch})  # the same step in more parts
+        yield {"batch": batch, "accumulate": steps // batch}  # the same step in more parts
+    yield from _divided(recipe.zero, processes)
     if recipe.weights is Weights.float32:
-        changes.append({"weights": Weights.bfloat16})
+        yield {"weights": Weights.bfloat16}
     if recipe.weights is not Weights.nf4 and recipe.zero.stage != 3:
-        changes.append({"weights": Weights.nf4})
-    changes += [{"length": recipe.length // part} for part in (2, 4, 8) if recipe.length // part >= 128]
-    for each in accumulate(changes, lambda first, second: first | second):
-        yield (
-            replace(recipe, **each),
-            " ".join(f"{key}={recipes.plain(value)}" for key, value in each.items()),
-        )
+        yield {"weights": Weights.nf4}
+    rank, alpha = recipe.lora.rank, recipe.lora.alpha
+    for part in (2, 4, 8):
+        if not recipe.adapter and rank // part >= 4:  # an earlier adapter has the rank that it has
+            scaled = max(1, round(alpha * (rank // part) / rank))  # the adapter's output is scaled as before
+            yield {"lora.rank": rank // part, "lora.alpha": scaled}
+    yield from ({"length": recipe.length // part} for part in (2, 4, 8) if recipe.length // part >= 128)
+
+
+def _divided(zero: Zero, processes: int) -> Iterator[dict[str, Any]]:
+    """More of it divided by the processes, and on a GPU more of it in the processor's memory."""
+    stage = max(zero.stage, 2)
+    if processes > 1 and stage > zero.stage:
+        yield {"zero.stage": stage}
+    if torch.cuda.is_available() and zero.offload is Offload.none:
+        yield {"zero.stage": stage, "zero.offload": Offload.optimizer}
+    if torch.cuda.is_available() and zero.stage == 3 and zero.offload is not Offload.all:
+        yield {"zero.offload": Offload.all}
 
 
 def told(needed: Memory) -> str:

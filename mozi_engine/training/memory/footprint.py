@@ -16,7 +16,7 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.weak import WeakIdKeyDictionary
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from mozi_engine.errors import ModelError
+from mozi_engine.generation import loading
 from mozi_engine.training.recipe import Lora, Weights
 
 
@@ -45,11 +45,7 @@ class Footprint:
 
     def __init__(self, base: str, weights: Weights, lora: Lora) -> None:
         """Raises ModelError for a base whose config is not on this disk."""
-        try:
-            config = AutoConfig.from_pretrained(base, local_files_only=True)
-        except (OSError, ValueError) as error:
-            hint = "give the folder of a transformers model"
-            raise ModelError(f"{base} has no config that can be read", hint=hint) from error
+        config = _config(base)
         computed = torch.float32 if weights is Weights.float32 else torch.bfloat16
         with torch.device("meta"):
             model = AutoModelForCausalLM.from_config(config, dtype=computed)
@@ -110,6 +106,19 @@ class Footprint:
                 model(input_ids=ids, position_ids=ids, labels=ids).loss.backward()
                 hook.remove()
         return live.kept, live.head_peak, live.peak
+
+
+def context(base: str) -> int | None:
+    """How many tokens the base was made to read at once, if its config says so. Raises ModelError."""
+    found: int | None = getattr(_config(base).get_text_config(), "max_position_embeddings", None)
+    return found
+
+
+def _config(base: str) -> Any:
+    try:
+        return AutoConfig.from_pretrained(base, **loading.HERE)
+    except (OSError, ValueError) as error:
+        raise loading.unusable(base, "has no config that can be read", error) from error
 
 
 class _Live(TorchDispatchMode):  # type: ignore[misc]
