@@ -64,13 +64,14 @@ def told(launch: Launch, arguments: Sequence[str]) -> str:
 
 
 def memory(launch: Launch, recipe: CausalRecipe) -> str:
-    """What memory each process needs, in words; and what would fit, where that is more than is free here."""
+    """What memory each process needs, in words; and what would fit, where it runs here and less is free."""
     from mozi_engine.training.memory.estimate import check, predict, told
 
     each = " of each process" if launch.processes > 1 else ""
     needed = f"memory{each}: {told(predict(recipe, launch.processes))}"
     try:
-        check(recipe, launch.processes, launch.gpus or launch.processes)
+        if not launch.hostfile:
+            check(recipe, launch.processes, launch.processes)
     except RecipeError as error:
         return f"{needed}; it does not fit here: {error.hint}"
     return needed
