@@ -145,7 +145,7 @@ class Clock:
 def by_mozi(options: argparse.Namespace) -> Trained:
     """As `mozi train sft` trains."""
     from mozi_engine.training.llm import finetune
-    from mozi_engine.training.llm.progress import Step
+    from mozi_engine.training.runs.step import Step
 
     clock, losses = Clock(), []
 

@@ -19,10 +19,11 @@ from rich.text import Text
 from mozi_cli.progress import EVERY
 from mozi_engine.files import size
 from mozi_engine.training.llm.causal import Trained
-from mozi_engine.training.llm.progress import Beyond, Evaluated, Shortened, Step
+from mozi_engine.training.llm.progress import Beyond, Evaluated, Shortened
 from mozi_engine.training.memory import estimate
 from mozi_engine.training.memory.estimate import Memory
 from mozi_engine.training.memory.gauge import Compared
+from mozi_engine.training.runs.step import Searched, Step
 
 
 class Shown:
@@ -33,8 +34,9 @@ class Shown:
         self._live = Live(console=self._console, auto_refresh=False)
         self._title, self._said = title, -math.inf
         self._measured: list[Evaluated] = []
+        self._found = ""  # by a retriever in training
 
-    def __call__(self, event: Memory | Beyond | Shortened | Step | Evaluated) -> None:
+    def __call__(self, event: Memory | Beyond | Shortened | Step | Evaluated | Searched) -> None:
         """Show what the training says."""
         if isinstance(event, Memory):
             self._console.print(f"memory: {estimate.told(event)}", soft_wrap=True)
@@ -46,10 +48,14 @@ class Shown:
         elif isinstance(event, Evaluated):
             self._measured.append(event)
             self._console.print(evaluated(event))
+        elif isinstance(event, Searched):
+            self._found = found(event, "recall at 5", "MRR")
+            self._console.print(f"held out, after epoch {event.epoch:g}: {found(event)}", soft_wrap=True)
         elif self._console.is_terminal:
             if not self._live.is_started:
                 self._live.start()
-            self._live.update(panel(self._title, event, self._measured), refresh=True)
+            told = self._found or _held_out(self._measured)
+            self._live.update(panel(self._title, event, told), refresh=True)
         elif time.monotonic() - self._said >= EVERY or event.done == event.total:
             self._said = time.monotonic()
             self._console.print(step(event), soft_wrap=True)
@@ -59,11 +65,11 @@ class Shown:
         self._live.stop()
 
 
-def panel(title: str, event: Step, measured: list[Evaluated]) -> Panel:
-    """How far it is, and what was measured last."""
+def panel(title: str, event: Step, held_out: str) -> Panel:
+    """How far it is, and what was measured last on what is held out."""
     rows = [
-        ("loss", f"{event.loss:.3f}", "held out", _held_out(measured)),
-        ("learning rate", f"{event.lr:.1e}", "speed", f"{event.tokens_per_second:.0f} tokens/s"),
+        ("loss", f"{event.loss:.3f}", "held out", held_out),
+        ("learning rate", f"{event.lr:.1e}", "speed", f"{event.speed:.0f} {event.unit}/s"),
         ("time left", _left(event.seconds_left), "memory", size(event.bytes)),
     ]
     figures = Table.grid(padding=(0, 2, 0, 0))
@@ -88,7 +94,7 @@ def step(event: Step) -> str:
     """A step in words: "step 3 of 40, loss 2.114, lr 1.0e-04, 48 tokens/s, 3.2 GB, 12 min left"."""
     return (
         f"step {event.done} of {event.total}, loss {event.loss:.3f}, lr {event.lr:.1e}, "
-        f"{event.tokens_per_second:.0f} tokens/s, {size(event.bytes)}, {_left(event.seconds_left)} left"
+        f"{event.speed:.0f} {event.unit}/s, {size(event.bytes)}, {_left(event.seconds_left)} left"
     )
 
 
@@ -96,6 +102,12 @@ def evaluated(event: Evaluated) -> str:
     """A measurement in words, as loss and as perplexity."""
     perplexity = f"perplexity {math.exp(min(event.loss, 700)):.2f}"
     return f"held out, after step {event.step}: loss {event.loss:.3f}, {perplexity}"
+
+
+def found(event: Searched, *names: str) -> str:
+    """The scores of those names, or all, in percent: "recall at 5 54.9, MRR 51.6"."""
+    scores = [score for score in event.scores if not names or score.name in names]
+    return ", ".join(f"{score.name} {score.value * 100:.1f}" for score in scores)
 
 
 def shortened(event: Shortened) -> str:
@@ -115,8 +127,13 @@ def beyond(event: Beyond) -> str:
 def ended(training: Trained, before: float | None = None) -> str:
     """How a training ended, and what there is to do; `before` is the held-out loss that it began with."""
     if training.adapter is None:
-        return f"stopped after step {training.done} of {training.total}; the same with --resume goes on"
+        return stopped(training.done, training.total)
     return f"written: {training.adapter}{_learned(training, before)}{_took(training.memory)}"
+
+
+def stopped(done: int, total: int) -> str:
+    """That a training was stopped, and how it goes on."""
+    return f"stopped after step {done} of {total}; the same with --resume goes on"
 
 
 def _learned(training: Trained, before: float | None) -> str:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mozi_engine.training.llm import pretrain as pretraining
     from mozi_engine.training.llm.causal import Trained
     from mozi_engine.training.recipe import CausalRecipe, PretrainRecipe, RetrieverRecipe, SftRecipe
-    from mozi_engine.training.retrieval.retriever import Data, Evaluated, Step
+    from mozi_engine.training.retrieval.retriever import Data
 
 app = typer.Typer(
     help="Train the models behind mozi, by recipe.", no_args_is_help=True, rich_markup_mode=None
@@ -52,10 +52,11 @@ def retriever(
 ) -> None:
     """Train the encoder that finds evidence (SciDPR), and export it as int8 ONNX.
 
-    OUT/encoder is then what `mozi eval retrieval --retriever` takes. Ctrl-C stops; --resume goes on.
+    OUT/encoder is then what `mozi eval retrieval --retriever` takes. Ctrl-C ends the step, saves and stops;
+    --resume goes on.
     """
     _needs("torch", "sentence_transformers", "datasets", "omegaconf", "onnx")
-    from mozi_cli import console
+    from mozi_cli import console, steps
     from mozi_engine.training import recipe as recipes
     from mozi_engine.training.retrieval import retriever as engine
 
@@ -65,7 +66,15 @@ def retriever(
     if dry_run:
         typer.echo(recipes.written(read), nl=False)
         return
-    engine.train(read, out, _tell, resume=resume)
+    shown = steps.Shown(str(out))
+    try:
+        with steps.interruptible() as interrupted:
+            ended = engine.train(read, out, shown, resume=resume, stopped=interrupted)
+    finally:
+        shown.close()
+    if ended.model is None:
+        console.note(steps.stopped(ended.done, ended.total))
+        raise typer.Exit(130)
     exported = engine.export_best(out, found.compared)
     console.note(
         f"int8 against float32, {exported.questions} questions: the same first passage "
@@ -252,14 +261,3 @@ def _plan(recipe: RetrieverRecipe, data: Data) -> str:
         f"{len(data.train)} pairs, about {steps} steps; "
         f"held out: {len(data.held_out)} papers, {questions} questions{first}"
     )
-
-
-def _tell(event: Step | Evaluated) -> None:
-    from mozi_cli import console
-    from mozi_engine.training.retrieval.retriever import Evaluated
-
-    if isinstance(event, Evaluated):
-        scores = ", ".join(f"{score.name} {score.value * 100:.1f}" for score in event.scores)
-        console.note(f"after epoch {event.epoch:g}: {scores}")
-    elif event.done % 10 == 0 or event.done == event.total:
-        console.note(f"step {event.done} of {event.total}, loss {event.loss:.3f}")

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess
 
     from mozi_engine.training.llm.causal import Trained
-    from mozi_engine.training.llm.progress import Evaluated, Step
+    from mozi_engine.training.llm.progress import Evaluated
+    from mozi_engine.training.runs.step import Step
 
 ASKED = ["What data do they use?", "How many words are trained?", "What metric is used?", "我们使用什么图?"]
 ANSWERS = ["The tree bank corpus.", "Not in the paper.", "A score in % of all.", "图模型。"]
@@ -81,7 +82,8 @@ def pretraining(base: object, corpus: Path, **changes: Any) -> PretrainRecipe:
 
 def trained(recipe: CausalRecipe, run: Path, **options: Any) -> tuple[Trained, list[Step | Evaluated]]:
     """How the training ended, and the steps and measurements that it told of."""
-    from mozi_engine.training.llm.progress import Evaluated, Step
+    from mozi_engine.training.llm.progress import Evaluated
+    from mozi_engine.training.runs.step import Step
 
     events: list[object] = []
     ended = _train(recipe)(recipe, run, events.append, **options)
@@ -143,7 +145,7 @@ def killed(recipe: CausalRecipe, run: Path, step: int) -> None:
 
 
 def _train_and_die(recipe: CausalRecipe, run: Path, step: int) -> None:
-    from mozi_engine.training.llm.progress import Step
+    from mozi_engine.training.runs.step import Step
 
     def report(event: object) -> None:
         if isinstance(event, Step) and event.done == step:

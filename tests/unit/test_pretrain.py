@@ -30,10 +30,11 @@ from mozi_engine.datasets.shards import Shard
 from mozi_engine.errors import DataError
 from mozi_engine.generation import loading
 from mozi_engine.training.llm import documents, pretrain
-from mozi_engine.training.llm.progress import Evaluated, Step
+from mozi_engine.training.llm.progress import Evaluated
 from mozi_engine.training.llm.rows import IGNORED, Row, Rows, batch, tokens
 from mozi_engine.training.recipe import CorpusData, Lora, PretrainRecipe, written
 from mozi_engine.training.runs import history
+from mozi_engine.training.runs.step import Step
 from tests import tiny_llama
 from tests.trainings import after, killed, metrics, pretraining, same, together, trained
 

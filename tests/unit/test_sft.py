@@ -24,11 +24,12 @@ from mozi_engine.errors import DataError, ModelError, RecipeError
 from mozi_engine.generation import loading, template
 from mozi_engine.training.llm import causal, conversations, finetune, trainer
 from mozi_engine.training.llm.conversations import packed
-from mozi_engine.training.llm.progress import Beyond, Evaluated, Shortened, Step
+from mozi_engine.training.llm.progress import Beyond, Evaluated, Shortened
 from mozi_engine.training.llm.rows import IGNORED, Example, Row, batch
 from mozi_engine.training.memory.estimate import Memory
 from mozi_engine.training.recipe import ConversationData, Lora, LossOn, Optim, SftRecipe
 from mozi_engine.training.runs import resuming
+from mozi_engine.training.runs.step import Step
 from tests import tiny_llama
 from tests.trainings import ANSWERS, ASKED, after, killed, metrics, same, sft, talks, together, trained, write
 
@@ -108,7 +109,7 @@ def test_training_lowers_the_loss_and_leaves_an_adapter(recipe: SftRecipe, tmp_p
     assert after.loss < before.loss
     told = [event for event in events if isinstance(event, Step)]
     assert [each.done for each in told] == list(range(1, ended.total + 1))
-    assert all(each.tokens_per_second > 0 and each.bytes > 0 for each in told)
+    assert all(each.speed > 0 and each.bytes > 0 for each in told)
     measured = metrics(tmp_path / "run")
     assert [each["loss"] for each in measured if "loss" in each] == [each.loss for each in told]
     modules = json.loads((ended.adapter / "adapter_config.json").read_text())["target_modules"]

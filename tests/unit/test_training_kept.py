@@ -16,10 +16,11 @@ pytest.importorskip("omegaconf")
 
 from mozi_cli import steps
 from mozi_engine.training.llm.causal import Trained
-from mozi_engine.training.llm.progress import Evaluated, Step
+from mozi_engine.training.llm.progress import Evaluated
 from mozi_engine.training.recipe import ConversationData, Lora, Optim, SftRecipe, written
 from mozi_engine.training.runs import best, history
 from mozi_engine.training.runs.best import Kept
+from mozi_engine.training.runs.step import Step
 from tests.command import mozi
 from tests.trainings import ANSWERS, after, metrics, same, sft, talks, together, trained, write
 

@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -176,16 +177,18 @@ def recipe(tiny: Path, tmp_path: Path, papers: list[QasperPaper]):  # type: igno
 
 def test_training_measures_saves_exports_and_resumes(recipe, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     from mozi_engine.training.retrieval import retriever
-    from mozi_engine.training.retrieval.retriever import Evaluated, Step
     from mozi_engine.training.runs import history
+    from mozi_engine.training.runs.step import Searched, Step
 
     assert not any("metric" in pair.question for pair in retriever.data(recipe).train)
-    heard: list[Step | Evaluated] = []
-    retriever.train(recipe, tmp_path / "run", heard.append)
+    heard: list[Step | Searched] = []
+    model = retriever.train(recipe, tmp_path / "run", heard.append).model
+    assert model == tmp_path / "run" / "model"
     steps = [event for event in heard if isinstance(event, Step)]
     assert steps[-1].done == steps[-1].total
-    assert all(step.loss is not None and np.isfinite(step.loss) for step in steps)
-    assert [event.epoch for event in heard if isinstance(event, Evaluated)][:2] == [0, 1]
+    assert all(np.isfinite(step.loss) and step.speed > 0 and step.bytes > 0 for step in steps)
+    assert (steps[0].unit, steps[-1].seconds_left) == ("pairs", 0)
+    assert [event.epoch for event in heard if isinstance(event, Searched)][:2] == [0, 1]
     told = history.read(tmp_path / "run")
     losses, recall = told.measured("loss"), told.measured("recall_at_5")
     assert (told.kind, told.step, told.total) == ("retriever", steps[-1].done, steps[-1].total)
@@ -205,8 +208,7 @@ def test_training_measures_saves_exports_and_resumes(recipe, tmp_path: Path) -> 
         retriever.train(replace(recipe, batch=3), tmp_path / "run", heard.append, resume=True)
     with pytest.raises(RecipeError, match="no checkpoint"):
         retriever.train(recipe, tmp_path / "other", heard.append, resume=True)
-    again = retriever.train(recipe, tmp_path / "run", heard.append, resume=True)
-    assert (again / "model.safetensors").exists()
+    assert retriever.train(recipe, tmp_path / "run", heard.append, resume=True).model == model
 
 
 @pytest.mark.parametrize("mined_by", ["base", "both"])
@@ -218,7 +220,8 @@ def test_a_pair_of_encoders_is_trained_saved_and_exported(recipe, tmp_path: Path
 
     recipe = replace(recipe, separate=True, mined_by=Mined(mined_by), frozen_layers=1)
     run, text = tmp_path / "run", ["what corpus is the model trained on"]
-    model = retriever.train(recipe, run, lambda event: None)
+    retriever.train(recipe, run, lambda event: None)
+    model = run / "model"
     untrained, passages, questions = (
         SentenceTransformer(str(folder), device="cpu").encode(text)[0]
         for folder in (recipe.base, model, model / "questions")
@@ -258,21 +261,26 @@ def test_with_no_paper_held_out_the_export_is_compared_on_those_trained_on(recip
 
 
 @pytest.mark.parametrize("separate", [False, True])
-def test_what_is_resumed_ends_as_if_it_had_not_been_stopped(recipe, tmp_path: Path, separate: bool) -> None:  # type: ignore[no-untyped-def]
+def test_what_is_stopped_and_resumed_ends_as_if_it_had_not_been(
+    recipe, tmp_path: Path, separate: bool
+) -> None:  # type: ignore[no-untyped-def]
     from mozi_engine.training.retrieval import retriever
+    from mozi_engine.training.runs.step import Step
 
-    recipe = replace(recipe, separate=separate)
-    whole = retriever.train(recipe, tmp_path / "whole", lambda event: None)
-    shutil.copytree(tmp_path / "whole", tmp_path / "stopped")
-    shutil.rmtree(max((tmp_path / "stopped" / "checkpoints").glob("checkpoint-*"), key=_step))
-    shutil.rmtree(tmp_path / "stopped" / "model")
-    resumed = retriever.train(recipe, tmp_path / "stopped", lambda event: None, resume=True)
-    for file in whole.rglob("model.safetensors"):
-        assert file.read_bytes() == (resumed / file.relative_to(whole)).read_bytes()
-
-
-def _step(checkpoint: Path) -> int:
-    return int(checkpoint.name.rpartition("-")[2])
+    recipe = replace(recipe, separate=separate, epochs=3)
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+    total = retriever.train(recipe, whole, lambda event: None).total
+    for done, more in ((1, 1), (total // 2, total // 2 - 1)):  # in the middle of an epoch, and later
+        asked = iter([False] * (more - 1) + [True])
+        ended = retriever.train(
+            recipe, stopped, lambda event: None, resume=done > 1, stopped=partial(next, asked)
+        )
+        assert (ended.done, ended.model) == (done, None)
+    heard: list[object] = []
+    retriever.train(recipe, stopped, heard.append, resume=True)
+    assert next(event.done for event in heard if isinstance(event, Step)) == total // 2 + 1
+    for file in (whole / "model").rglob("model.safetensors"):
+        assert file.read_bytes() == (stopped / "model" / file.relative_to(whole / "model")).read_bytes()
 
 
 def test_no_batch_has_a_paper_twice(papers: list[QasperPaper]) -> None:

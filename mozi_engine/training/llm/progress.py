@@ -3,37 +3,19 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
-import torch
 from numpy.typing import NDArray
 from transformers import TrainerCallback, TrainingArguments
 
 from mozi_engine.training.distributed import collective
 from mozi_engine.training.memory.estimate import Memory
 from mozi_engine.training.runs import history
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """Training so far: `done` of `total` steps; `loss` a learned token, in nats, and `lr` of the last step.
-
-    `bytes` is the memory taken: the GPU's peak where there is one, else the process's now.
-    """
-
-    done: int
-    total: int
-    loss: float
-    lr: float
-    tokens_per_second: float
-    bytes: int
-    seconds_left: float
+from mozi_engine.training.runs.step import Clock, Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +65,11 @@ class Watch(TrainerCallback):  # type: ignore[misc]
         ends = np.arange(0, len(sizes) + each, each).clip(max=len(sizes))
         self._read = np.concatenate([[0], sizes.cumsum()])[ends].tolist()  # tokens, after each step
         self._run, self._report, self._stopped = run, report, stopped
-        self._began, self._first = 0.0, 0
+        self._clock = Clock()
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
         """Measure the speed from here on, and write down that it runs."""
-        self._began, self._first = time.monotonic(), state.global_step
+        self._clock = Clock(self._read[state.global_step])
         if state.is_world_process_zero:
             history.began(self._run, state.max_steps)
 
@@ -109,17 +91,9 @@ class Watch(TrainerCallback):  # type: ignore[misc]
             self._report(step)
 
     def _step(self, done: int, total: int, logs: dict[str, float]) -> Step:
-        seconds = max(time.monotonic() - self._began, 1e-9)
-        speed = (self._read[done] - self._read[self._first]) / seconds
-        left = (self._read[total] - self._read[done]) / speed
-        return Step(done, total, logs["loss"], logs["learning_rate"], speed, _memory(), left)
+        read = (self._read[done], self._read[total])
+        return self._clock.step((done, total), read, "tokens", logs["loss"], logs["learning_rate"])
 
     def _write(self, **measured: float) -> None:
         with (self._run / "metrics.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(measured) + "\n")
-
-
-def _memory() -> int:
-    if torch.cuda.is_available():
-        return int(torch.cuda.max_memory_allocated())
-    return int(psutil.Process().memory_info().rss)

@@ -7,6 +7,7 @@ trained; one encoder for both sides, or one for each, as theirs.
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -29,7 +30,6 @@ from mozi_engine.datasets import qasper
 from mozi_engine.datasets.qasper import QasperPaper
 from mozi_engine.errors import DataError, RecipeError
 from mozi_engine.evaluation import official
-from mozi_engine.evaluation.bootstrap import Score
 from mozi_engine.evaluation.retrieval import found as found_by
 from mozi_engine.evaluation.retrieval import table
 from mozi_engine.retrieval.dense import QUESTIONS, Dense, Encoder, Vectors, searched
@@ -37,6 +37,7 @@ from mozi_engine.training.recipe import Mined, RetrieverRecipe
 from mozi_engine.training.retrieval.export import Agreement, agreement, export, unlike
 from mozi_engine.training.retrieval.pairs import Pair, Ranker, by_words, pairs
 from mozi_engine.training.runs import curves, history, resuming
+from mozi_engine.training.runs.step import Clock, Searched, Step
 from mozi_engine.types import Passage, Retriever
 
 _BEST = "recall_at_5"  # what decides which epoch's weights are kept
@@ -44,24 +45,16 @@ _COMPARED = 20  # papers
 _ROUTES = {"question": "query", "evidence": "document"}  # for a model that has two
 
 
+Report = Callable[[Step | Searched], None]
+
+
 @dataclass(frozen=True, slots=True)
-class Step:
-    """Training so far: `loss` is the mean since the last one, None where it was not measured."""
+class Trained:
+    """How a training ended: after `done` of `total` steps; `model` has its weights, None where it stopped."""
 
     done: int
     total: int
-    loss: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Evaluated:
-    """The scores on the papers that are held out, before an epoch (0: before any)."""
-
-    epoch: float
-    scores: tuple[Score, ...]
-
-
-Report = Callable[[Step | Evaluated], None]
+    model: Path | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +85,19 @@ def data(recipe: RetrieverRecipe, rankers: Sequence[Ranker] = (by_words,)) -> Da
     return Data(tuple(found), tuple(held_out), tuple(held_out or papers[:_COMPARED]))
 
 
-def train(recipe: RetrieverRecipe, run: Path, report: Report, *, resume: bool = False) -> Path:
-    """Train, and return the folder of the best weights, `run/model`; `report` hears of every step.
+def train(
+    recipe: RetrieverRecipe,
+    run: Path,
+    report: Report,
+    *,
+    resume: bool = False,
+    stopped: Callable[[], bool] = lambda: False,
+) -> Trained:
+    """Train, and leave the best weights in `run/model`; `report` hears of every step.
 
-    `run` keeps the recipe, the checkpoints and `metrics.jsonl`. A run that was stopped goes on from its last
-    checkpoint with `resume`: weights, optimizer, schedule, data order. Raises DataError, RecipeError.
+    `run` keeps the recipe, the checkpoints and `metrics.jsonl`. Once it is `stopped`, it ends with the step
+    under way, and goes on from there with `resume`: weights, optimizer, schedule, data order. Raises
+    DataError, RecipeError.
     """
     resuming.claim(run, recipe, resume=resume)
     checkpoint, step = resuming.last_checkpoint(run) if resume else (None, 0)
@@ -117,12 +118,18 @@ def train(recipe: RetrieverRecipe, run: Path, report: Report, *, resume: bool = 
         train_dataset=_dataset(found.train),
         loss=MultipleNegativesRankingLoss(model, scale=recipe.scale),
         evaluator=evaluator,
-        callbacks=[_Heard(run, report), *curves.tensorboard(run, step)],
+        callbacks=[
+            _Watch(len(found.train), recipe.epochs, run, report, stopped),
+            *curves.tensorboard(run, step),
+        ],
     )
     trainer.remove_callback(PrinterCallback)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    state = trainer.state
+    if state.global_step < state.max_steps:
+        return Trained(state.global_step, state.max_steps, None)
     _save(model, run / "model", max(recipe.tokens, 256))  # what was cut in training is read in use
-    return run / "model"
+    return Trained(state.global_step, state.max_steps, run / "model")
 
 
 def export_best(run: Path, papers: Sequence[QasperPaper]) -> Agreement:
@@ -269,7 +276,7 @@ class HeldOut(BaseEvaluator):  # type: ignore[misc]
         with torch.inference_mode():
             measured = table("held out", found_by(self._papers, build), official.clusters(self._papers))
         scores = tuple(measured.scores())
-        self._report(Evaluated(epoch, scores))
+        self._report(Searched(epoch, scores))
         means = {score.name.replace(",", "").replace(" ", "_"): score.value for score in scores}
         with self._metrics.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"epoch": epoch, "step": steps, **means}) + "\n")
@@ -287,18 +294,42 @@ class _Quiet:
         return vectors
 
 
-class _Heard(TrainerCallback):  # type: ignore[misc]
-    """Writes the trainer's steps down, and passes them on."""
+class _Watch(TrainerCallback):  # type: ignore[misc]
+    """Writes the trainer's steps down, and passes them on; asks whether it is to stop."""
 
-    def __init__(self, run: Path, report: Report) -> None:
-        self._run, self._report = run, report
+    def __init__(
+        self, pairs: int, epochs: int, run: Path, report: Report, stopped: Callable[[], bool]
+    ) -> None:
+        self._pairs, self._epochs = pairs, epochs
+        self._run, self._report, self._stopped = run, report, stopped
+        self._clock = Clock()
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
+        self._clock = Clock(self._read(state))
         history.began(self._run, state.max_steps)
 
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
+        if self._stopped() and state.global_step < state.max_steps:
+            control.should_save = control.should_training_stop = True
+
+    def on_epoch_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
+        # One that is stopped in its middle is saved already, and is not over.
+        if control.should_training_stop and not float(state.epoch).is_integer():
+            control.should_save = control.should_evaluate = False
+
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float], **_: Any) -> None:  # noqa: ARG002
-        if "loss" in logs:
-            measured = {"step": state.global_step, "loss": logs["loss"], "lr": logs["learning_rate"]}
-            with (self._run / "metrics.jsonl").open("a", encoding="utf-8") as file:
-                file.write(json.dumps(measured) + "\n")
-            self._report(Step(state.global_step, state.max_steps, logs["loss"]))
+        if "loss" not in logs:
+            return
+        measured = {"step": state.global_step, "loss": logs["loss"], "lr": logs["learning_rate"]}
+        if not math.isfinite(logs["loss"]):
+            hint = "a lower optim.lr may help"
+            raise RecipeError(f"the loss is {logs['loss']} at step {state.global_step}", hint=hint)
+        with (self._run / "metrics.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(measured) + "\n")
+        numbers, read = (state.global_step, state.max_steps), (self._read(state), self._pairs * self._epochs)
+        step = self._clock.step(numbers, read, "pairs", logs["loss"], logs["learning_rate"])
+        self._report(step)
+
+    def _read(self, state: Any) -> float:
+        """Pairs that were trained on so far."""
+        return float(state.global_step / max(state.max_steps, 1) * self._pairs * self._epochs)
