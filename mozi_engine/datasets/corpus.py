@@ -89,7 +89,7 @@ class _Reader(BaseDiskReader):  # type: ignore[misc]
         """The documents of this rank's files."""
         yield from super().run(data, rank, world_size)
         self._skipped.mkdir(parents=True, exist_ok=True)
-        lines = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in self._broken)
+        lines = "".join(json.dumps(record) + "\n" for record in self._broken)
         (self._skipped / f"{rank:05d}.jsonl").write_text(lines, "utf-8")
 
     def leave(self, file: str, line: int, identity: str, reason: str) -> None:
@@ -103,8 +103,8 @@ class _Reader(BaseDiskReader):  # type: ignore[misc]
         try:
             meta = record.get("meta") or {}
             known = str(record.get("id") or meta.get("arxiv_id") or "")
+            checked(known)
             text = checked(record["text"])
-            text.encode()
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             reason = f"no {error}" if isinstance(error, KeyError) else str(error)
             self.leave(file, line, known, reason)

@@ -155,6 +155,8 @@ def test_workers_change_no_byte_and_neither_does_a_kill(tmp_path: Path) -> None:
         '{"text": null}',
         '{"text": "\\ud800", "meta": {}}',
         '{"text": "x", "meta": 3}',
+        '{"text": "x", "id": "\\ud800"}',
+        '{"text": 3, "id": "\\ud800"}',
     ],
 )
 def test_a_broken_record_is_no_document_and_is_named(tmp_path: Path, line: str) -> None:
