@@ -9,6 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
 
 from tests.command import MOZI, mozi, refusal
 from tests.unit.fileserver import FileServer
@@ -57,6 +59,45 @@ def test_without_a_network_the_file_and_its_place_are_named(tmp_path: Path) -> N
     assert "nothing at" in message
     assert "qasper-train-dev-v0.3.tgz" in hint
     assert "https://qasper-dataset.s3" in hint
+
+
+def _corpus(tmp_path: Path) -> tuple[Path, Path]:
+    """A folder with one document, and a tokenizer."""
+    made = Tokenizer(WordLevel({"[UNK]": 0, "<|endoftext|>": 1}, unk_token="[UNK]"))
+    made.save(str(tmp_path / "tokenizer.json"))
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / "a.jsonl").write_text(json.dumps({"text": "word " * 100}) + "\n")
+    return tmp_path / "raw", tmp_path / "tokenizer.json"
+
+
+def test_a_corpus_that_is_not_decontaminated_is_told(tmp_path: Path) -> None:
+    pytest.importorskip("datatrove")
+    raw, tokenizer = _corpus(tmp_path)
+    (tmp_path / "qasper.json").write_text(json.dumps(many(1)))
+    told = ("prepare", "arxiv", raw, tmp_path / "out", "--tokenizer", tokenizer)
+    ran = mozi(*told, "--held-out", 0)
+    assert ran.returncode == 0, ran.stderr
+    assert "nothing is decontaminated; --against" in ran.stderr
+    assert json.loads((tmp_path / "out" / "manifest.json").read_bytes())["options"]["against"] == []
+    ran = mozi(*told, "--dry-run", "--against", tmp_path / "qasper.json")
+    assert ran.returncode == 0, ran.stderr
+    assert "decontaminated" not in ran.stderr
+
+
+def test_redpajamas_files_are_fetched_and_their_licence_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("datatrove")
+    raw, tokenizer = _corpus(tmp_path)
+    listed = "/datasets/togethercomputer/RedPajama-Data-1T/resolve/main/urls/arxiv.txt"
+    with FileServer(files={"/arxiv_0.jsonl": (raw / "a.jsonl").read_bytes()}) as server:
+        server.files[listed] = f"{server.url}/arxiv_0.jsonl\n".encode()
+        monkeypatch.setenv("HF_ENDPOINT", server.url)
+        told = ("--tokenizer", tokenizer, "--download", "--files", 1, "--dry-run")
+        ran = mozi("prepare", "arxiv", tmp_path / "fetched", tmp_path / "out", *told)
+    assert ran.returncode == 0, ran.stderr
+    assert "keeps each paper's own licence" in ran.stderr
+    assert (tmp_path / "fetched" / "arxiv_0.jsonl").exists()
 
 
 def test_dolly_is_fetched_from_the_hub_and_its_licence_shown(
