@@ -6,15 +6,20 @@ import json
 import signal
 import subprocess
 import time
+from itertools import product
 from pathlib import Path
+from random import Random
 
 import pytest
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import Whitespace
 
 from tests.command import MOZI, mozi, refusal
 from tests.unit.fileserver import FileServer
 from tests.unit.raw_papers import many
+
+_WORDS = ["".join(letters) for letters in product("abcdefgh", repeat=3)]
 
 
 def _raw(tmp_path: Path, papers: int = 3) -> Path:
@@ -63,7 +68,9 @@ def test_without_a_network_the_file_and_its_place_are_named(tmp_path: Path) -> N
 
 def _corpus(tmp_path: Path) -> tuple[Path, Path]:
     """A folder with one document, and a tokenizer."""
-    made = Tokenizer(WordLevel({"[UNK]": 0, "<|endoftext|>": 1}, unk_token="[UNK]"))
+    known = ["[UNK]", "<|endoftext|>", *_WORDS]
+    made = Tokenizer(WordLevel({word: number for number, word in enumerate(known)}, unk_token="[UNK]"))
+    made.pre_tokenizer = Whitespace()
     made.save(str(tmp_path / "tokenizer.json"))
     (tmp_path / "raw").mkdir()
     (tmp_path / "raw" / "a.jsonl").write_text(json.dumps({"text": "word " * 100}) + "\n")
@@ -82,6 +89,23 @@ def test_a_corpus_that_is_not_decontaminated_is_told(tmp_path: Path) -> None:
     ran = mozi(*told, "--dry-run", "--against", tmp_path / "qasper.json")
     assert ran.returncode == 0, ran.stderr
     assert "decontaminated" not in ran.stderr
+
+
+def test_ray_writes_the_same_bytes_as_processes_of_this_machine(tmp_path: Path) -> None:
+    pytest.importorskip("datatrove")
+    pytest.importorskip("ray")
+    raw, tokenizer = _corpus(tmp_path)
+    for name in "bc":
+        texts = [" ".join(Random(f"{name}{number}").choices(_WORDS, k=120)) for number in range(6)]  # noqa: S311
+        (raw / f"{name}.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
+    for executor in ("local", "ray"):
+        told = ("--tokenizer", tokenizer, "--held-out", 0.3, "--executor", executor, "--workers", 2)
+        ran = mozi("prepare", "arxiv", raw, tmp_path / executor, *told, timeout=500)
+        assert ran.returncode == 0, ran.stderr
+    made = _files(tmp_path / "local")
+    assert {Path(name).parts[0] for name in made} == {"train", "held_out", "manifest.json"}
+    assert json.loads(made["manifest.json"])["counts"]["all"] == {"documents read": 13}
+    assert _files(tmp_path / "ray") == made
 
 
 def test_redpajamas_files_are_fetched_and_their_licence_shown(
