@@ -167,6 +167,10 @@ def arxiv(
         raise typer.BadParameter(f"{executor}: one of local, ray, slurm")
     engine = _datatrove()
     _require_corpus(raw, download, count)
+    if not against:
+        from mozi_cli import console
+
+        console.note("nothing is decontaminated; --against QASPER.json keeps the papers of an evaluation out")
     names = tuple(str(path) for path in against or ())
     options = engine.Options(
         tokenizer, end_token, names, overlap, least_words, held_out, tasks, seed, tolerance
@@ -199,6 +203,7 @@ def _require_corpus(raw: Path, download: bool, count: int) -> None:
     from mozi_cli import progress
     from mozi_engine.datasets import published
 
+    typer.echo(published.REDPAJAMA, err=True)
     found = progress.show(published.redpajama(count, raw))
     progress.show(published.fetch(found, raw), resumes=True)
 

@@ -167,7 +167,7 @@ def _stages(
 
     clean = (
         reader,
-        corpus.Clean(options.least),
+        corpus.Long(options.least),
         corpus.Decontaminate(at("against"), _GRAM, options.overlap),
         JsonlWriter(at("clean"), "${rank}.jsonl.zst", compression="zstd"),
     )

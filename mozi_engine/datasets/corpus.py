@@ -89,7 +89,7 @@ class _Reader(BaseDiskReader):  # type: ignore[misc]
         """The documents of this rank's files."""
         yield from super().run(data, rank, world_size)
         self._skipped.mkdir(parents=True, exist_ok=True)
-        lines = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in self._broken)
+        lines = "".join(json.dumps(record) + "\n" for record in self._broken)
         (self._skipped / f"{rank:05d}.jsonl").write_text(lines, "utf-8")
 
     def leave(self, file: str, line: int, identity: str, reason: str) -> None:
@@ -103,18 +103,22 @@ class _Reader(BaseDiskReader):  # type: ignore[misc]
         try:
             meta = record.get("meta") or {}
             known = str(record.get("id") or meta.get("arxiv_id") or "")
+            checked(known)
             text = checked(record["text"])
-            text.encode()
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             reason = f"no {error}" if isinstance(error, KeyError) else str(error)
             self.leave(file, line, known, reason)
             return None
         self.stat_update("whole")
-        return Document(text, known or f"{file}:{line}") if text.strip() else None
+        return Document(self.clean(text), known or f"{file}:{line}") if text.strip() else None
+
+    def clean(self, text: str) -> str:
+        """The document's text as a language model is to read it."""
+        return latex.tidy(text)
 
 
 class Jsonl(_Reader):
-    """RedPajama's form: `{"text", "meta": {"arxiv_id"}}` a line; plain, .gz or .zst."""
+    """RedPajama's form: `{"text", "meta": {"arxiv_id"}}` a line; plain, .gz or .zst. LaTeX or plain text."""
 
     name = "RedPajama"
 
@@ -133,6 +137,10 @@ class Jsonl(_Reader):
                 if document := self.document(filepath, number, record):
                     yield document
 
+    def clean(self, text: str) -> str:
+        """LaTeX as such; in plain text a % is a per cent, and the line it stands in a paragraph."""
+        return latex.clean(text) if latex.is_source(text) else super().clean(text)
+
 
 class Latex(_Reader):
     """A folder of LaTeX: every main file, with what it inputs, is a document."""
@@ -150,6 +158,10 @@ class Latex(_Reader):
         if latex.is_main(text) and (found := self.document(filepath, 0, {"text": text, "id": identity})):
             yield found
         return None
+
+    def clean(self, text: str) -> str:
+        """The body."""
+        return latex.clean(text)
 
 
 class Pdfs(_Reader):
@@ -177,18 +189,17 @@ def _printed(paper: Paper) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-class Clean(BaseFilter):  # type: ignore[misc]
-    """Cleans each document's LaTeX, and drops those with fewer words than `least`."""
+class Long(BaseFilter):  # type: ignore[misc]
+    """Drops documents with fewer words than `least`."""
 
-    name = "clean"
+    name = "long"
 
     def __init__(self, least: int) -> None:
         super().__init__()
         self._least = least
 
     def filter(self, doc: Document) -> bool | tuple[bool, str]:
-        """Whether enough is left of it."""
-        doc.text = latex.clean(doc.text)
+        """Whether it has enough."""
         return len(doc.text.split()) >= self._least or (False, "too short")
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from mozi_engine.datasets import examples, manifest, records
 from mozi_engine.datasets.examples import Conversation, LeftOut
 from mozi_engine.datasets.manifest import Manifest, Writer
 from mozi_engine.datasets.records import Skipped, text
+from mozi_engine.errors import DataError
 from mozi_engine.types import Progress, Role, Turn
 
 _ROLES: Mapping[str, Role] = {
@@ -102,8 +104,7 @@ def _conversations(path: Path, form: str) -> Iterator[Conversation | LeftOut | S
             continue
         known = record.get("id") if isinstance(record, dict) else None
         identity = str(known) if isinstance(known, str | int) else f"{name.partition('.')[0]}-{number}"
-        turns = records.attempt(name, number, identity, lambda: _turns(record, form))  # noqa: B023
-        yield turns if isinstance(turns, Skipped) else _conversation(identity, turns)
+        yield records.attempt(name, number, identity, partial(_conversation, identity, record, form))
 
 
 def _records(path: Path) -> Iterator[tuple[str, int, Any]]:
@@ -112,14 +113,29 @@ def _records(path: Path) -> Iterator[tuple[str, int, Any]]:
         yield from records.lines(path, kinds=(dict, list))
         return
     for name, content in records.documents(path):
-        alone = isinstance(content, dict) or (content and isinstance(content[0], str))
-        alone = alone or (isinstance(content[0], dict) and {"role", "content"} <= set(content[0]))
-        for number, record in enumerate([content] if alone else content, start=1):
+        if not isinstance(content, dict | list):
+            hint = f"give dialogues of a known form: {', '.join(FORMS)}"
+            raise DataError(f"{name} holds no dialogues: {content!r:.40}", hint=hint)
+        for number, record in enumerate([content] if _is_one(content) else content, start=1):
             yield name, number, record
 
 
-def _conversation(identity: str, turns: list[Turn]) -> Conversation | LeftOut:
-    """From the person's first turn to the last reply; turns of one side that follow each other are one."""
+def _is_one(content: dict[str, Any] | list[Any]) -> bool:
+    """Whether a file holds one dialogue: an object, a list of lines, or a list of turns."""
+    first = content[0] if isinstance(content, list) and content else content
+    return isinstance(content, dict) or isinstance(first, str) or _is_turn(first)
+
+
+def _is_turn(value: Any) -> bool:
+    return isinstance(value, dict) and {"role", "content"} <= set(value)
+
+
+def _conversation(identity: str, record: Any, form: str) -> Conversation | LeftOut:
+    """From the person's first turn to the last reply; turns of one side that follow each other are one.
+
+    Raises LookupError, TypeError or ValueError where the record is broken.
+    """
+    turns = _turns(record, form)
     told = [turn for turn in turns if turn.text and turn.role != "system"]
     joined = [
         Turn(role, "\n".join(turn.text for turn in inside))
@@ -131,7 +147,7 @@ def _conversation(identity: str, turns: list[Turn]) -> Conversation | LeftOut:
         return LeftOut("no reply in it")
     spoken = prompts.language(joined[first].text)
     system = prompts.SUPPORT["Chinese" if spoken == "Chinese" else ""]
-    return Conversation(identity, "support", (Turn("system", system), *joined[first:last]))
+    return Conversation(text(identity), "support", (Turn("system", system), *joined[first:last]))
 
 
 def _turns(record: Any, form: str) -> list[Turn]:

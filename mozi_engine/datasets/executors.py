@@ -75,7 +75,8 @@ def _start_ray(workers: int) -> None:
     try:
         import ray
     except ImportError as error:
-        raise DataError("Ray is not installed", hint="pip install ray, or use --executor local") from error
+        hint = "pip install 'mozi[ray]', or use --executor local"
+        raise DataError("Ray is not installed", hint=hint) from error
     if not ray.is_initialized():
         at = os.environ.get("RAY_ADDRESS")
         given = {"address": at} if at else {"num_cpus": workers, "include_dashboard": False}

@@ -17,16 +17,30 @@ _SPACES = re.compile(r"[ \t]+$", re.MULTILINE)
 _LINES = re.compile(r"\n{3,}")
 _INPUT = re.compile(r"\\(?:input|include)\s*\{([^{}]+)\}")
 _BODY = re.compile(r"\\begin\{document\}(.*?)(?:\\end\{document\}|\Z)", re.DOTALL)
+_BEGINNING = re.compile(r"(?:[\s\ufeff]|%.*+)*+\\[a-zA-Z]")
 _DEEPEST = 8  # files within files; a file that inputs itself ends there
 
 
 def clean(text: str) -> str:
     """The body without comments, bibliography, labels, control characters and runs of empty lines."""
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text = _lines(text)
     body = _BODY.search(text)
     text = _COMMENT.sub("", _CONTROL.sub("", body[1] if body else text))
-    text = _POINTERS.sub("", _SILENT.sub("", text))
+    return tidy(_POINTERS.sub("", _SILENT.sub("", text)))
+
+
+def tidy(text: str) -> str:
+    """Any text without control characters, spaces at lines' ends and runs of empty lines."""
+    text = _CONTROL.sub("", _lines(text))
     return _LINES.sub("\n\n", _SPACES.sub("", text)).strip()
+
+
+def is_source(text: str) -> bool:
+    """Whether it begins with a command: that of its class, or a section's, as in RedPajama's sample.
+
+    Commands further on tell nothing: the formulas of plain text are often LaTeX.
+    """
+    return _BEGINNING.match(text) is not None
 
 
 def assemble(path: Path, depth: int = 0) -> str:
@@ -40,6 +54,10 @@ def assemble(path: Path, depth: int = 0) -> str:
 def is_main(text: str) -> bool:
     """Whether this file is a paper's main one, to begin from."""
     return "\\documentclass" in text and "\\begin{document}" in text
+
+
+def _lines(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _assembled(path: Path, folder: Path, depth: int) -> str:

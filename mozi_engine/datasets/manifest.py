@@ -108,10 +108,9 @@ def made(
 
 def finish(out: Path, manifest: Manifest) -> Manifest:
     """Write the manifest: the last file, so that a folder that has one is whole."""
+    text = json.dumps(asdict(manifest), ensure_ascii=False, indent=1, sort_keys=True)
     with files.atomic(out / NAME) as file:
-        file.write(
-            json.dumps(asdict(manifest), ensure_ascii=False, indent=1, sort_keys=True).encode() + b"\n"
-        )
+        file.write(text.encode("utf-8", "replace") + b"\n")  # a broken record's id may be half a pair
     return manifest
 
 

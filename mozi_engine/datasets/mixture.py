@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -58,7 +58,8 @@ def _manifest(name: str, folder: Path) -> dict[str, Any]:
         known = json.loads((folder / manifest.NAME).read_bytes())
         if not _conversations(known):
             raise ValueError("it has no conversations")
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        records.text(known["licence"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         hint = f"mozi prepare {name} RAW {folder}"
         raise DataError(f"{folder} is no folder that mozi has prepared: {error}", hint=hint) from error
     else:
@@ -74,7 +75,9 @@ def _read(name: str, path: Path, skipped: list[Skipped]) -> list[dict[str, Any]]
         return []
     found = []
     for file, number, record in records.lines(path):
-        item = record if isinstance(record, Skipped) else _marked(name, f"{name}/{file}", number, record)
+        place = f"{name}/{file}"
+        known = isinstance(record, Skipped)
+        item = replace(record, file=place) if known else _marked(name, place, number, record)
         if isinstance(item, Skipped):
             skipped.append(item)
         else:
@@ -86,6 +89,7 @@ def _marked(name: str, file: str, number: int, record: dict[str, Any]) -> dict[s
     def make() -> dict[str, Any]:
         if record["messages"][-1]["role"] != "assistant" or not record["messages"][-1]["content"].strip():
             raise ValueError("the last message is no answer")
+        json.dumps(record, ensure_ascii=False).encode()  # half a surrogate pair cannot be written
         return {**record, "id": f"{name}/{record['id']}", "source": name}
 
     return records.attempt(file, number, str(record.get("id", "")), make)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,8 @@ from mozi_engine.errors import DataError
 from mozi_engine.models import hub
 from mozi_engine.types import Progress
 
+REDPAJAMA = "RedPajama's arXiv part keeps each paper's own licence (see arXiv's terms of use)"
+_ADDRESS = re.compile(r"https?://[!-~]+/[\w-]{1,100}\.jsonl")
 _QASPER = "https://qasper-dataset.s3.us-west-2.amazonaws.com"
 
 
@@ -47,7 +50,7 @@ def publication(kind: str) -> Publication | None:
             (_on_the_hub("databricks/databricks-dolly-15k", "databricks-dolly-15k.jsonl"),),
         ),
         "arxiv": Publication(
-            "RedPajama's arXiv part keeps each paper's own licence (see arXiv's terms of use)",
+            REDPAJAMA,
             (_on_the_hub("togethercomputer/RedPajama-Data-1T-Sample", "arxiv_sample.jsonl"),),
         ),
     }.get(kind)
@@ -62,7 +65,11 @@ def redpajama(count: int, raw: Path) -> Iterator[Progress | Published]:
     repo, name = "togethercomputer/RedPajama-Data-1T", "urls/arxiv.txt"
     listed = Published("urls.txt", f"{hub.endpoint()}/datasets/{repo}/resolve/main/{name}")
     yield from fetch([listed], raw)
-    for url in (raw / listed.name).read_text("utf-8").split()[:count]:
+    path = raw / listed.name
+    addresses = path.read_text("utf-8", "replace").split()[:count]
+    if not addresses or not all(map(_ADDRESS.fullmatch, addresses)):
+        raise DataError(f"{path} does not list RedPajama's files", hint="remove it; it is fetched again")
+    for url in addresses:
         yield Published(url.rpartition("/")[2], url)
 
 

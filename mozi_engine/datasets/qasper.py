@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -81,7 +82,8 @@ def splits(path: Path) -> Iterator[tuple[str, QasperPaper | Skipped]]:
             hint = "give a QASPER file as published"
             raise DataError(f"{name} is not QASPER's: an object of papers was expected", hint=hint)
         if any(isinstance(record, dict) and "article_id" in record for record in papers.values()):
-            papers = _grouped(papers)
+            papers, broken = _grouped(papers, name)
+            yield from ((name, item) for item in broken)
         for number, (paper_id, record) in enumerate(papers.items(), start=1):
             for item in paper(paper_id, record, name, number):
                 yield name, item
@@ -106,6 +108,7 @@ def paper(paper_id: str, record: Any, file: str, number: int) -> Iterator[Qasper
         passages = tuple(_passages(record))
         asked = list(record["qas"])
         title, abstract = _text(record["title"]), _text(record.get("abstract") or "")
+        _text(paper_id)
     except (KeyError, TypeError, ValueError) as error:
         yield Skipped(file, number, paper_id, records.reason(error))
         return
@@ -119,24 +122,37 @@ def paper(paper_id: str, record: Any, file: str, number: int) -> Iterator[Qasper
     yield QasperPaper(paper_id, title, passages, tuple(questions), abstract)
 
 
-def _grouped(questions: Mapping[str, Any]) -> dict[str, Any]:
-    """Questions without their papers, as papers of QASPER's form that hold their evidence alone."""
+def _grouped(questions: Mapping[str, Any], file: str) -> tuple[dict[str, Any], list[Skipped]]:
+    """Questions without their papers, as papers of QASPER's form that hold their evidence alone.
+
+    The broken ones stand beside them.
+    """
     papers: dict[str, Any] = {}
-    for question_id, record in questions.items():
-        given = record if isinstance(record, dict) else {}
-        known = papers.setdefault(
-            str(given.get("article_id", "")),
-            {"title": "", "full_text": [], "figures_and_tables": [], "qas": []},
-        )
-        for evidence in dict.fromkeys(map(str, given.get("evidence") or ())):
+    broken: list[Skipped] = []
+    for number, (question_id, record) in enumerate(questions.items(), start=1):
+        qa = records.attempt(file, number, question_id, partial(_alone, question_id, record))
+        if isinstance(qa, Skipped):
+            broken.append(qa)
+            continue
+        empty = {"title": "", "full_text": [], "figures_and_tables": [], "qas": []}
+        known = papers.setdefault(record["article_id"], empty)
+        for evidence in dict.fromkeys(record.get("evidence") or ()):
             caption, section = {"caption": _caption(evidence)}, {"section_name": "", "paragraphs": [evidence]}
             held, new = ("figures_and_tables", caption) if _FLOAT in evidence else ("full_text", section)
             if new not in known[held]:
                 known[held].append(new)
-        answer = {"unanswerable": False, "free_form_answer": "", "yes_no": None} | given
-        qa = {"question_id": question_id, "question": given.get("text"), "answers": [{"answer": answer}]}
         known["qas"].append(qa)
-    return papers
+    return papers, broken
+
+
+def _alone(question_id: str, record: Any) -> dict[str, Any]:
+    """A question without its paper, in QASPER's form. Raises KeyError, TypeError or ValueError."""
+    _text(record["article_id"])
+    records.texts(record.get("evidence") or [])
+    answer = {"unanswerable": False, "free_form_answer": "", "yes_no": None} | record
+    qa = {"question_id": question_id, "question": record["text"], "answers": [{"answer": answer}]}
+    _question(qa)
+    return qa
 
 
 def _passages(record: Any) -> Iterator[Passage]:
@@ -144,8 +160,8 @@ def _passages(record: Any) -> Iterator[Passage]:
     found = [
         (_text(section["section_name"] or ""), paragraph)
         for section in record["full_text"]
-        for paragraph in section["paragraphs"]
-        if _text(paragraph).strip()
+        for paragraph in records.texts(section["paragraphs"])
+        if paragraph.strip()
     ]
     captions = [_text(item["caption"]) for item in record.get("figures_and_tables") or ()]
     for index, (section, text) in enumerate(found):
@@ -165,13 +181,13 @@ def _reference(answer: Any) -> Reference:
     """As the official evaluator reads an answer, evidence without tables and figures."""
     if answer["unanswerable"]:
         return Reference(UNANSWERABLE, "none", ())
-    found = tuple(map(_text, answer["evidence"]))
+    found = records.texts(answer["evidence"])
     evidence = tuple(text for text in found if _FLOAT not in text)
     captions = tuple(_caption(text) for text in found if _FLOAT in text)
-    marked = tuple(map(_text, answer.get("highlighted_evidence") or ()))
+    marked = records.texts(answer.get("highlighted_evidence") or [])
     rest = (evidence, captions, tuple(text for text in marked if _FLOAT not in text))
     if answer["extractive_spans"]:
-        return Reference(", ".join(map(_text, answer["extractive_spans"])), "extractive", *rest)
+        return Reference(", ".join(records.texts(answer["extractive_spans"])), "extractive", *rest)
     if answer["free_form_answer"]:
         return Reference(_text(answer["free_form_answer"]), "abstractive", *rest)
     if answer["yes_no"] is None:

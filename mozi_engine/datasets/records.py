@@ -137,6 +137,13 @@ def text(value: Any) -> str:
     return value
 
 
+def texts(value: Any) -> tuple[str, ...]:
+    """The values, if they are a list of such texts. Raises TypeError or ValueError."""
+    if not isinstance(value, list):
+        raise TypeError(f"{value!r:.40} is not a list")  # a text would be taken letter by letter
+    return tuple(map(text, value))
+
+
 def check(skipped: Sequence[Skipped], whole: int, tolerance: float = TOLERANCE) -> None:
     """Raise DataError when more than `tolerance` of the records are broken, or when none is whole."""
     total = whole + len(skipped)

@@ -206,6 +206,17 @@ def read_predictions(path: Path) -> dict[str, Prediction]:
 
 
 def timings(folder: Path) -> list[Timing]:
-    """What the answers cost, in no order; of an answer that was made twice, the last time."""
-    found = {line["question_id"]: Timing(**line) for line in runs.written(folder / "timings.jsonl")}
+    """What the answers cost, in no order; of an answer that was made twice, the last time.
+
+    Raises DataError for a line that is no timing.
+    """
+    path, found = folder / "timings.jsonl", {}
+    for number, line in enumerate(runs.written(path), start=1):
+        try:
+            first, whole = float(line["ttft_ms"]), float(line["total_ms"])
+            read, said = int(line["prompt_tokens"]), int(line["completion_tokens"])
+            question = str(line["question_id"])
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise DataError(f"{path}, line {number} is no timing", hint="remove the file") from error
+        found[question] = Timing(question, first, whole, read, said)
     return list(found.values())

@@ -67,14 +67,15 @@ def read(path: Path) -> list[Table]:
         return [_table(entry) for entry in record["tables"]]
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}", hint="give a report.json") from error
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise DataError(f"{path} is no report", hint="give a report.json that mozi eval wrote") from error
 
 
 def _table(entry: Any) -> Table:
     measures = tuple(_measure(measure) for measure in entry["measures"])
     plain = tuple(Score(**score) for score in entry["plain"])
-    return Table(entry["name"], measures, entry["clusters"], plain, tuple(entry["notes"]))
+    clusters = {item: str(cluster) for item, cluster in entry["clusters"].items()}
+    return Table(entry["name"], measures, clusters, plain, tuple(entry["notes"]))
 
 
 def _measure(entry: Any) -> Measure:

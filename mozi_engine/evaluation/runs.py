@@ -89,7 +89,7 @@ def _objects(path: Path, texts: Sequence[bytes], hint: str) -> list[dict[str, An
     for number, line in enumerate(texts, start=1):
         try:
             record = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise DataError(f"{path}, line {number} is no JSON", hint=hint) from error
         if not isinstance(record, dict):
             raise DataError(f"{path}, line {number} is no object", hint=hint)

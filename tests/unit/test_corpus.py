@@ -155,6 +155,8 @@ def test_workers_change_no_byte_and_neither_does_a_kill(tmp_path: Path) -> None:
         '{"text": null}',
         '{"text": "\\ud800", "meta": {}}',
         '{"text": "x", "meta": 3}',
+        '{"text": "x", "id": "\\ud800"}',
+        '{"text": 3, "id": "\\ud800"}',
     ],
 )
 def test_a_broken_record_is_no_document_and_is_named(tmp_path: Path, line: str) -> None:
@@ -205,6 +207,32 @@ def test_latex_and_pdfs_are_read_a_paper_a_document(tmp_path: Path) -> None:
         assert len(document.text.split()) > 100
     (skipped,) = (tmp_path / "pdf" / "skipped" / "00000.jsonl").read_text().splitlines()
     assert json.loads(skipped)["id"] == "broken"
+
+
+def _read(reader: type[Any], folder: Path) -> list[str]:
+    (folder.parent / "files.txt").write_text("".join(f"{path.name}\n" for path in sorted(folder.iterdir())))
+    read = reader(str(folder), str(folder.parent / "files.txt"), str(folder.parent / "skipped"))
+    return [document.text for document in read.run()]
+
+
+PLAIN = "We reach 85% accuracy on SQuAD and beat BERT.\n\nWe minimise $\\begin{array}{c}\\mathbf {x}\\end{array}$ in 5% of it."
+
+
+def test_a_per_cent_in_plain_text_ends_no_line_and_in_latex_it_does(tmp_path: Path) -> None:
+    source = "% arXiv\n\\section{One} Fifty \\% of it % said so\nis $x$.\n"
+    _jsonl(tmp_path / "raw" / "a.jsonl", [_record(1, text=text) for text in (PLAIN, source)])
+    assert _read(corpus.Jsonl, tmp_path / "raw") == [PLAIN, "\\section{One} Fifty \\% of it\nis $x$."]
+
+
+def test_a_per_cent_in_a_pdf_ends_no_line(tmp_path: Path) -> None:
+    (tmp_path / "raw").mkdir()
+    with pymupdf.open() as document:
+        document.new_page().insert_textbox(
+            (50, 50, 500, 700), "We reach 85% accuracy on SQuAD and beat BERT."
+        )
+        document.save(tmp_path / "raw" / "a.pdf")
+    (text,) = _read(corpus.Pdfs, tmp_path / "raw")
+    assert "We reach 85% accuracy on SQuAD and beat BERT." in text
 
 
 def test_what_is_no_corpus_is_an_error(tmp_path: Path) -> None:

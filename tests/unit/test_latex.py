@@ -26,6 +26,22 @@ def test_cleaning_twice_changes_nothing_more_and_never_fails(text: str) -> None:
     assert once == once.strip()
 
 
+@pytest.mark.parametrize(
+    ("text", "is_source"),
+    [
+        ("\\section{One}", True),
+        ("\ufeff\n% a comment\n  %\n \\documentclass{article}", True),
+        ("A Title\n\n\\section{One}", False),
+        ("We see that $\\begin{array}{c}\\mathbf {x}\\end{array}$", False),
+        ("\\", False),
+        ("% " * 10_000 + "\n$", False),
+        ("", False),
+    ],
+)
+def test_a_source_begins_with_a_command(text: str, is_source: bool) -> None:
+    assert latex.is_source(text) is is_source
+
+
 def test_a_main_file_holds_what_it_inputs(tmp_path: Path) -> None:
     (tmp_path / "main.tex").write_text(
         "\\documentclass{a}\\begin{document}\\input{intro}\n% \\input{secret}\n\\input{../outside}\\input{none}\\end{document}"

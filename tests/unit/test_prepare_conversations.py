@@ -166,6 +166,14 @@ def test_a_broken_dialogue_is_named_counted_and_skipped(tmp_path: Path, line: st
     assert made.counts["train"]["dialogues"] == 120
 
 
+@pytest.mark.parametrize("content", ["3", "null", '""', "true", "[]", "[3]", "[null]", "[[]]", "[{}]"])
+def test_a_json_file_without_a_dialogue_is_an_error(tmp_path: Path, content: str) -> None:
+    (tmp_path / "raw.json").write_text(content)
+    with pytest.raises(DataError) as caught:
+        _dialogues(tmp_path / "raw.json", tmp_path / "out")
+    assert caught.value.hint
+
+
 DOLLY = {"instruction": "Name a fruit.", "context": "", "response": "An apple.", "category": "open_qa"}
 
 

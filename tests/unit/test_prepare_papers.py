@@ -187,6 +187,35 @@ def test_questions_without_their_papers_are_read_too(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"evidence": 3}, "3 is not a list"),
+        ({"evidence": "We use SQuAD"}, "'We use SQuAD' is not a list"),
+        ({"evidence": [None]}, "None is not a text"),
+        ({"article_id": ["1.1"]}, "['1.1'] is not a text"),
+        ({"article_id": None}, "None is not a text"),
+        ({"text": None}, "None is not a text"),
+        ({"extractive_spans": []}, "an answer of no type"),
+    ],
+)
+def test_a_broken_question_without_its_paper_is_named_where_it_stands(
+    tmp_path: Path, change: dict[str, Any], why: str
+) -> None:
+    record = {
+        "article_id": "1.1",
+        "text": "Which?",
+        "extractive_spans": ["SQuAD"],
+        "evidence": ["We use SQuAD."],
+    }
+    content = {f"q{n}": record for n in range(120)} | {"broken": record | change}
+    made = _prepare(_written(tmp_path / "dev.json", content), tmp_path / "out")
+    (skipped,) = made.skipped
+    assert (skipped.file, skipped.line, skipped.id) == ("dev.json", 121, "broken")
+    assert why in skipped.reason
+    assert made.counts["dev"]["questions"] == 120
+
+
 BROKEN = [
     ({"title": None}, "None is not a text"),
     ({"title": "half a pair: \ud800"}, "surrogates"),
@@ -200,7 +229,10 @@ BROKEN = [
     ({"qas": [question("q")]}, "no answer"),
     ({"qas": [question("q", answer())]}, "an answer of no type"),
     ({"qas": [question("q", answer(extractive_spans=[None]))]}, "None is not a text"),
-    ({"qas": [question("q", answer(extractive_spans=["x"], evidence=None))]}, "not iterable"),
+    ({"qas": [question("q", answer(extractive_spans=["x"], evidence=None))]}, "None is not a list"),
+    ({"qas": [question("q", answer(extractive_spans=["x"], evidence="We use SQuAD"))]}, "is not a list"),
+    ({"qas": [question("q", answer(extractive_spans="SQuAD"))]}, "'SQuAD' is not a list"),
+    ({"full_text": [{"section_name": "A", "paragraphs": "text"}]}, "'text' is not a list"),
     ({"qas": [question("q", {"answer": None})]}, "not subscriptable"),
     ({"qas": [question("q", answer(yes_no=True), text=3)]}, "3 is not a text"),  # type: ignore[arg-type]
     ({"qas": [question("q0-0", answer(yes_no=True))]}, "read before"),

@@ -47,6 +47,16 @@ def test_redpajamas_list_gives_the_first_files(
     assert [file.name for file in found] == ["arxiv_0.jsonl", "arxiv_1.jsonl"]
 
 
+@pytest.mark.parametrize(
+    "listed",
+    [b"", b"\xff\xfe", b"<html>", b"https://a.org/", b"https://a.org/..", b"https://a.org/x\0.jsonl"],
+)
+def test_a_list_of_something_else_is_refused(tmp_path: Path, listed: bytes) -> None:
+    (tmp_path / "urls.txt").write_bytes(listed)
+    with pytest.raises(DataError, match="does not list RedPajama's files"):
+        list(published.redpajama(1, tmp_path))
+
+
 def test_what_is_published_says_its_licence() -> None:
     for kind in ("qasper", "dolly", "arxiv"):
         known = published.publication(kind)
