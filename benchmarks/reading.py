@@ -4,7 +4,7 @@
 
 For each paper: how long the model reads it, what its memory takes on the disk, how long it takes another
 process to take that up (its model loaded, its PDF opened), and what a question costs before the reading (from
-passages), after it, and in that process; what others cost, before and after, that were read while they were
+passages), when half is read (from passages too), after it, and in that process; what others cost, before and after, that were read while they were
 written, as the full screen does: one but for its last word, one to its end, as when it is looked over before
 it is sent; and the question through plain xllamacpp, which reads the paper for it. Needs the default model on
 the disk and a machine that does nothing else. Prints a Markdown table; takes minutes a paper.
@@ -19,7 +19,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import asdict
+from contextlib import closing
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,7 +29,7 @@ from chat import directly, machine
 
 from mozi_engine import prompts, states
 from mozi_engine.answering import Answerer, Done
-from mozi_engine.dialogue import Dialogue, acquaint, answerer_of, informed
+from mozi_engine.dialogue import Dialogue, acquaint, answerer_of, briefing, informed
 from mozi_engine.files import data_dir
 from mozi_engine.generation import engines
 from mozi_engine.indexing import Indexed, index
@@ -40,6 +41,7 @@ from mozi_engine.types import GenerationSettings, Remembering, Timings, Turn
 
 FIRST = "What is the main contribution of the paper?"
 ASKED = "Which datasets are used?"
+BESIDE = "Which methods are compared with each other?"
 WRITTEN = "How large is the data that the model is trained on?"
 LOOKED_OVER = "Which languages do the texts come from?"
 DECODING = GenerationSettings(max_new_tokens=48)
@@ -56,6 +58,7 @@ class Row(NamedTuple):
     before: str
     before_written: str
     before_looked_over: str
+    half_read: str
     after: str
     after_written: str
     after_looked_over: str
@@ -92,9 +95,9 @@ def measure(paper: Path, *, plain: bool) -> Row:
     answerer = answerer_of(indexed, model, encoder.encode, 4, DECODING)
     acquaint(indexed, model, 10)
     before = costs(answerer)
-    began = time.perf_counter()
-    list(reading.steps())
-    read = time.perf_counter() - began
+    first = read_to(reading, 0.5)
+    half = beside(reading, indexed, answerer)
+    read = first + read_to(reading, 1)
     after = costs(informed(answerer, reading))
     turns, tokens = reading.beginning.turns, reading.reached.total
     del model, answerer, reading
@@ -109,10 +112,32 @@ def measure(paper: Path, *, plain: bool) -> Row:
         f"{size / 1e6:.0f} MB",
         f"{again['seconds']:.2f} s",
         *map(shown, before),
+        shown(half),
         *map(shown, after),
         shown(Timings(**again["cost"])),
         plainly(turns) if plain else "not run",
     )
+
+
+def read_to(reading: Reading, share: float) -> float:
+    """Seconds until this share of the paper is read."""
+    began = time.perf_counter()
+    with closing(reading.steps()) as steps:
+        for step in steps:
+            if step.done < step.total and step.done >= share * step.total:
+                break
+    return time.perf_counter() - began
+
+
+def beside(reading: Reading, indexed: Indexed, answerer: Answerer) -> Timings:
+    """What a question costs that comes between two pieces; that the paper makes room for it, too."""
+    began = time.perf_counter()
+    brief = briefing(indexed, answerer.generator, 10)
+    if reading.set_aside() and brief:
+        brief(lambda: False)
+    waited = (time.perf_counter() - began) * 1000
+    cost = ask(answerer, BESIDE)
+    return replace(cost, ttft_ms=cost.ttft_ms + waited, total_ms=cost.total_ms + waited)
 
 
 def reopen(paper: Path) -> dict[str, object]:

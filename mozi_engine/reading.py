@@ -16,6 +16,7 @@ from mozi_engine.types import Paper, Paragraph, Prefill, Remembering, Turn
 RESERVED = 3072  # tokens of the context kept free for the conversation, single passages and the answer
 LEAST = 1024  # tokens of a paper below which reading it whole is no help
 _SAVED_EVERY = 2048  # tokens: about what a killed process loses at most
+_LIGHT = 512  # tokens: so short a part of a paper slows no question that is worth the way to the disk
 
 Brief = Callable[[Callable[[], bool]], bool]  # as `engines.brief`: given `held`, whether all is known
 
@@ -132,6 +133,7 @@ class Reading:
         self._name = states.key(model.identity, *(turn.text for turn in self.beginning.turns))
         self.reached = Prefill(0, 1, 0)
         self._kept = 0
+        self._set_aside = False
 
     @property
     def complete(self) -> bool:
@@ -162,6 +164,10 @@ class Reading:
         It ends early when `held` says so, at the end of the piece under way. Raises ModelError when the
         model does not get on.
         """
+        if self._set_aside:
+            self._set_aside = False
+            self.reached, self._kept = Prefill(0, self.reached.total, 0), 0
+            self.recall()
         while not self.complete:
             before = self.reached.done
             with closing(self._model.read(self.beginning.turns, held)) as pieces:
@@ -177,6 +183,17 @@ class Reading:
             self.keep()
             if self.complete and self.remembered:
                 self.recall()  # an engine lays down more tidily what it takes up than what it read in pieces
+
+    def set_aside(self) -> bool:
+        """Leave a paper that is read in part to the disk until it is read on; whether it was let go of.
+
+        What is asked meanwhile costs as little as if nothing had been read. Raises ModelError.
+        """
+        if self._set_aside or self.complete or self.reached.done < _LIGHT:
+            return False
+        self.keep()
+        self._set_aside = self.remembered and self._model.forget()
+        return self._set_aside
 
     def keep(self) -> None:
         """Remember on the disk what was read so far."""
@@ -195,12 +212,14 @@ class Reading:
 def taken_up(paper: Paper, model: Model, gigabytes: float) -> Reading | None:
     """What the model remembers of the paper; None where it cannot remember, or its context holds no paper.
 
-    `gigabytes` is what the states on the disk may take.
+    What is not the whole paper stays on the disk until it is read on. `gigabytes` is what the states there
+    may take.
     """
     if not isinstance(model, Remembering) or model.context < RESERVED + LEAST:
         return None
     reading = Reading(paper, model, int(gigabytes * 1e9))
     reading.recall()
+    reading.set_aside()
     return reading
 
 
@@ -220,7 +239,7 @@ class BackgroundReading:
         """
         self.reading = reading
         self.failure: MoziError | None = None
-        self._brief = None if reading and reading.complete else brief
+        self._brief = self._opening = None if reading and reading.complete else brief
         self._report = report
         self._model = threading.Lock()  # held by whoever uses the model
         self._wanted = threading.Event()
@@ -230,13 +249,18 @@ class BackgroundReading:
 
     @contextmanager
     def aside(self) -> Iterator[None]:
-        """Hold the reading while a question is answered: it stops at the end of the piece under way."""
+        """Hold the reading while a question is answered: it stops at the end of the piece under way.
+
+        The paper makes room, and the opening is taken up again. Raises ModelError.
+        """
         self._wanted.set()
         try:
             self._model.acquire()
         finally:  # also where Ctrl-C ends the wait: the reading goes on
             self._wanted.clear()
         try:
+            if self.reading and self.reading.set_aside() and self._opening and self._brief is None:
+                self._opening(lambda: False)
             yield
         finally:
             self._model.release()

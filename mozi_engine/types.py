@@ -289,6 +289,10 @@ class Remembering(Generator, Protocol):
         """Take up `states/name`, written after reading `beginning` or a part of it. Raises ModelError."""
         ...
 
+    def forget(self) -> bool:
+        """Let go of what was read, where it slows down what else is asked; whether it did. Raises ModelError."""
+        ...
+
 
 @runtime_checkable
 class Anticipating(Generator, Protocol):

@@ -108,6 +108,10 @@ class Apart:
         """Take up `states/name`, written after reading `beginning` or a part of it."""
         self._call("restore", name, tuple(beginning))
 
+    def forget(self) -> bool:
+        """As LlamaCpp's."""
+        return bool(self._call("forget"))
+
     def close(self) -> None:
         """End the process, whatever it is doing, and give its memory back."""
         self._process.kill()

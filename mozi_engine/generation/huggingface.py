@@ -127,6 +127,10 @@ class HuggingFace:
             raise ModelError(f"the model's state cannot be taken up: {error}", hint="mozi doctor") from error
         self._beginning = tuple(beginning)
 
+    def forget(self) -> bool:
+        """Nothing to let go of: each state stands apart."""
+        return False
+
     def _state_of(self, messages: Sequence[Turn]) -> State:
         return self._paper if begins(messages, self._beginning) else self._passages
 

@@ -131,6 +131,12 @@ class LlamaCpp:
         self._slot(_PAPER, "restore", name)
         self._beginning = tuple(beginning)
 
+    def forget(self) -> bool:
+        """Let go of the paper: whatever else shares the context attends to it, in vain."""
+        self._post(f"/slots/{_PAPER}?action=erase", {})
+        self._beginning = ()
+        return True
+
     def log_probabilities(self, tokens: Sequence[int], *, adapted: bool = True) -> dict[int, float]:
         """In nats, of the likeliest tokens to come after these; not `adapted`: without the adapter."""
         request = {"prompt": list(tokens), "n_predict": 1, "n_probs": _LISTED, "grammar": _VISIBLE}

@@ -175,6 +175,9 @@ class Reader(Model):
     def restore(self, name: str, beginning: Sequence[Turn]) -> None:
         pass
 
+    def forget(self) -> bool:
+        return False
+
 
 async def test_what_of_a_long_paper_is_left_out_is_said_once_when_all_else_is_read(
     example_read: Path, monkeypatch: pytest.MonkeyPatch

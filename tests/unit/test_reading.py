@@ -1,10 +1,12 @@
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
 
 from mozi_cli.read import check_kept
+from mozi_engine import reading as reading_module
 from mozi_engine import states
 from mozi_engine.errors import DataError, ModelError
 from mozi_engine.prompts import begins, render_whole
@@ -85,6 +87,10 @@ class Reader:
 
     def restore(self, name: str, beginning: Sequence[Turn]) -> None:
         self.known = (self.states / name).read_text().split()
+
+    def forget(self) -> bool:
+        self.known = []
+        return True
 
     def stream(
         self, messages: Sequence[Turn], settings: GenerationSettings
@@ -206,6 +212,57 @@ def test_reading_that_was_stopped_goes_on_where_it_was() -> None:
     later.recall()
     assert not later.complete
     assert next(iter(later.steps())) == Prefill(6, later.reached.total, 5)
+
+
+def test_a_paper_read_in_part_makes_room_for_a_question_and_is_then_read_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(reading_module, "_LIGHT", 5)
+    model, briefed = Reader(), []
+    model.waits = True
+    reading = Reading(PAPER, model, LIMIT)
+    background = BackgroundReading(lambda held: not briefed.append(len(model.known)), reading)
+    model.may_go_on.release(10)
+    while len(model.known) < 10:
+        pass
+    threading.Timer(0.1, model.may_go_on.release, (1,)).start()
+    with background.aside():
+        assert model.known == []
+        assert reading.reached.done == 11
+        assert briefed == [0, 0]
+    model.waits = False
+    model.may_go_on.release(1000)
+    background._thread.join()
+    assert reading.complete
+    assert model.known == reading.beginning.turns[1].text.split()
+
+
+def test_what_was_set_aside_and_then_lost_is_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading_module, "_LIGHT", 5)
+    model = Reader()
+    reading = Reading(PAPER, model, LIMIT)
+    assert not reading.set_aside()
+    with closing(reading.steps()) as steps:
+        for _ in range(10):
+            next(steps)
+    assert reading.set_aside()
+    assert not reading.set_aside()
+    states.evict(0)
+    assert next(iter(reading.steps())) == Prefill(1, reading.reached.total, 0)
+    list(reading.steps())
+    assert reading.complete
+    assert not reading.set_aside()
+
+
+def test_what_cannot_be_kept_is_not_let_go_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading_module, "_LIGHT", 5)
+    model = Reader()
+    reading = Reading(PAPER, model, 1)
+    with closing(reading.steps()) as steps:
+        for _ in range(10):
+            next(steps)
+    assert not reading.set_aside()
+    assert len(model.known) == 10
 
 
 def test_another_model_or_another_text_remembers_nothing() -> None:
