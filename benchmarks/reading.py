@@ -3,11 +3,12 @@
     python benchmarks/reading.py examples/N18-3011.pdf …
 
 For each paper: how long the model reads it, what its memory takes on the disk, how long it takes another
-process to take that up (its model loaded, its PDF opened), and what a question costs before the reading (from
-passages), when half is read (from passages too), after it, and in that process; what others cost, before and after, that were read while they were
-written, as the full screen does: one but for its last word, one to its end, as when it is looked over before
-it is sent; and the question through plain xllamacpp, which reads the paper for it. Needs the default model on
-the disk and a machine that does nothing else. Prints a Markdown table; takes minutes a paper.
+process to take that up (its model loaded, its PDF opened), and what a question costs before the reading
+(from passages), when half is read (from passages too), after it, and in that process; what others cost,
+before and after, that were read while they were written, as the full screen does: one but for its last
+word, one to its end, as when it is looked over before it is sent; and the question through plain xllamacpp,
+which reads the paper for it. Needs the default model on the disk and a machine that does nothing else.
+Prints a Markdown table; takes minutes a paper.
 """
 
 from __future__ import annotations

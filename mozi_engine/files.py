@@ -35,11 +35,12 @@ def data_dir() -> Path:
 
 
 @contextmanager
-def atomic(path: Path) -> Iterator[IO[bytes]]:
+def atomic(path: Path, *, synced: bool = True) -> Iterator[IO[bytes]]:
     """Open a file for writing that appears at `path` whole or not at all.
 
-    The bytes reach the disk before the name does. Raises DataError when the disk is full or the
-    folder cannot be written to.
+    Where it is `synced`, that holds for a machine that loses its power too: the bytes reach the disk before
+    the name does, which waits for all that was written shortly before. Raises DataError when the disk is
+    full or the folder cannot be written to.
     """
     temporary = ""
     try:
@@ -48,7 +49,8 @@ def atomic(path: Path) -> Iterator[IO[bytes]]:
         with os.fdopen(handle, "wb") as file:
             yield file
             file.flush()
-            os.fsync(file.fileno())
+            if synced:
+                os.fsync(file.fileno())
         Path(temporary).replace(path)
         temporary = ""
     except OSError as error:

@@ -16,7 +16,7 @@ from mozi_engine.types import Paper, Paragraph, Prefill, Remembering, Turn
 RESERVED = 3072  # tokens of the context kept free for the conversation, single passages and the answer
 LEAST = 1024  # tokens of a paper below which reading it whole is no help
 _SAVED_EVERY = 2048  # tokens: about what a killed process loses at most
-_LIGHT = 512  # tokens: so short a part of a paper slows no question that is worth the way to the disk
+_LIGHT = 2048  # tokens: a part of a paper so short slows a question no more than its way to the disk
 
 Brief = Callable[[Callable[[], bool]], bool]  # as `engines.brief`: given `held`, whether all is known
 

@@ -290,7 +290,7 @@ class Remembering(Generator, Protocol):
         ...
 
     def forget(self) -> bool:
-        """Let go of what was read, where it slows down what else is asked; whether it did. Raises ModelError."""
+        """Let go of what was read, where that slows down other prompts; whether it did. Raises ModelError."""
         ...
 
 
