@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
 from mozi_engine import prompts, states
 from mozi_engine.errors import ModelError, MoziError
 from mozi_engine.types import Generator as Model
-from mozi_engine.types import Paper, Paragraph, Prefill, Remembering, Turn
+from mozi_engine.types import Paper, Paragraph, Prefill, Remembering, Section, Turn
 
 RESERVED = 3072  # tokens of the context kept free for the conversation, single passages and the answer
 LEAST = 1024  # tokens of a paper below which reading it whole is no help
@@ -63,10 +63,12 @@ def beginning(paper: Paper, budget: int, count: Callable[[str], int]) -> Beginni
         for paragraph in section.paragraphs
         if paragraph.kind not in ("heading", "footnote")
     ]
-    whole = _text(pieces)
-    share = budget / max(count(whole.text), 1)
-    kept = pieces if share >= 1 else _most_important(pieces, int(len(whole.text) * share))
-    text = whole if share >= 1 else _text(kept)
+    kept, text = pieces, _text(pieces)
+    ranks, characters = _ranks(paper.sections), len(text.text)
+    while kept and (tokens := count(text.text)) > budget:  # tables have more tokens a character than prose
+        characters = int(characters * 0.99 * budget / tokens)
+        kept = _most_important(pieces, ranks, characters)
+        text = _text(kept)
     chosen = {id(paragraph) for _, paragraph in kept}
     left_out = dict.fromkeys(title for title, paragraph in pieces if id(paragraph) not in chosen)
     turns = prompts.render_paper(paper.title, text.text, whole=not left_out)
@@ -102,9 +104,11 @@ def _text(pieces: list[tuple[str, Paragraph]]) -> _Text:
     return _Text("\n\n".join(parts), tuple((start, page) for page, start in pages.items()))
 
 
-def _most_important(pieces: list[tuple[str, Paragraph]], characters: int) -> list[tuple[str, Paragraph]]:
+def _most_important(
+    pieces: list[tuple[str, Paragraph]], ranks: Mapping[str, int], characters: int
+) -> list[tuple[str, Paragraph]]:
     """The pieces that matter most, as many as fit, in their own order."""
-    order = sorted(range(len(pieces)), key=lambda i: (_importance(*pieces[i]), i))
+    order = sorted(range(len(pieces)), key=lambda i: (_importance(*pieces[i], ranks), i))
     kept = []
     for i in order:
         title, paragraph = pieces[i]
@@ -115,12 +119,23 @@ def _most_important(pieces: list[tuple[str, Paragraph]], characters: int) -> lis
     return [pieces[i] for i in sorted(kept)]
 
 
-def _importance(title: str, paragraph: Paragraph) -> int:
-    if paragraph.kind == "caption":
-        return 1
-    folded = title.casefold()
-    ranks = (rank for rank, words in enumerate(_MATTERS) if any(word in folded for word in words))
-    return next(ranks, len(_MATTERS))
+def _importance(title: str, paragraph: Paragraph, ranks: Mapping[str, int]) -> int:
+    return 1 if paragraph.kind == "caption" else ranks[title]
+
+
+def _ranks(sections: Sequence[Section]) -> dict[str, int]:
+    """How much each section matters, by its title or that of a section around it; 0 is the most."""
+    ranks: dict[str, int] = {}
+    around: list[tuple[int, int]] = []  # levels and ranks of the sections that are open
+    for section in sections:
+        around = [(level, rank) for level, rank in around if level < section.level]
+        folded = section.title.casefold()
+        own = (rank for rank, words in enumerate(_MATTERS) if any(word in folded for word in words))
+        rank = next(own, around[-1][1] if around else len(_MATTERS))
+        if section.level:  # nothing stands under the text before any heading
+            around.append((section.level, rank))
+        ranks[section.title] = min(rank, ranks.get(section.title, rank))
+    return ranks
 
 
 class Reading:

@@ -124,6 +124,25 @@ def test_the_page_reached_follows_the_share_that_was_read() -> None:
     assert (pages[0], pages[-1]) == (1, 4)
 
 
+def test_what_is_kept_of_a_long_paper_is_within_the_budget_however_many_tokens_its_tables_have() -> None:
+    table = _paragraph("9 " * 800, 2, "caption")
+    prose = [_paragraph("antidisestablishmentarianism " * 400, 3) for _ in range(8)]
+    found = beginning(_paper(("Results", [table]), ("Results", prose)), 1500, words)
+    assert 800 < words(found.turns[1].text) <= 1500 + 20  # and the title
+    assert found.left_out == ("Results",)
+
+
+def test_a_section_matters_as_the_one_does_that_it_stands_under() -> None:
+    def section(title: str, level: int) -> Section:
+        return Section(title, level, (_paragraph("word " * 600, 1),))
+
+    paper = Paper(
+        "id", "", (section("", 0), section("Trees", 1), section("Method", 1), section("Nodes", 2)), (), 1
+    )
+    found = beginning(paper, 1300, words)
+    assert found.left_out == ("", "Trees")
+
+
 def test_a_paper_longer_than_the_budget_keeps_what_matters_and_says_what_it_left_out() -> None:
     long = "Others built trees. " * 400
     paper = replace(PAPER, sections=(*PAPER.sections, Section("Related Trees", 1, (_paragraph(long, 5),))))
