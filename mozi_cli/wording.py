@@ -88,8 +88,9 @@ def fetching(spec: ModelSpec) -> str:
 
 
 def left_out(titles: Sequence[str]) -> str:
-    """What of a long paper the model does not read."""
-    return f"longer than the context; known from passages only: {', '.join(titles)}"
+    """What of a long paper the model does not read; text before any heading has no title."""
+    named = ", ".join(title or "what comes before the first heading" for title in titles)
+    return f"longer than the context; known from passages only: {named}"
 
 
 def leaves(host: str) -> str:

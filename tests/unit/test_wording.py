@@ -79,3 +79,8 @@ def test_the_record_quotes_to_the_letter() -> None:
     assert set(record["timings"]) == {
         "read_ms", "search_ms", "ttft_ms", "total_ms", "prompt_tokens", "completion_tokens",
     }  # fmt: skip
+
+
+def test_text_before_any_heading_is_left_out_by_a_name() -> None:
+    told = wording.left_out(["", "2 Trees"])
+    assert told.endswith("only: what comes before the first heading, 2 Trees")
