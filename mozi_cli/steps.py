@@ -172,6 +172,17 @@ class Interrupted:
 
 
 @contextmanager
+def following(title: str) -> Iterator[tuple[Shown, Interrupted]]:
+    """Where a training reports to, and whether Ctrl-C asks it to stop."""
+    shown = Shown(title)
+    try:
+        with interruptible() as interrupted:
+            yield shown, interrupted
+    finally:
+        shown.close()
+
+
+@contextmanager
 def interruptible() -> Iterator[Interrupted]:
     """The first Ctrl-C is remembered, for the training to end with its step; a second one breaks it off."""
     interrupted = Interrupted()

@@ -66,12 +66,8 @@ def retriever(
     if dry_run:
         typer.echo(recipes.written(read), nl=False)
         return
-    shown = steps.Shown(str(out))
-    try:
-        with steps.interruptible() as interrupted:
-            ended = engine.train(read, out, shown, resume=resume, stopped=interrupted)
-    finally:
-        shown.close()
+    with steps.following(str(out)) as (shown, interrupted):
+        ended = engine.train(read, out, shown, resume=resume, stopped=interrupted)
     if ended.model is None:
         console.note(steps.stopped(ended.done, ended.total))
         raise typer.Exit(130)
@@ -200,14 +196,10 @@ def _train(recipe: CausalRecipe, out: Path, *, resume: bool) -> None:
     launched = started(os.environ)
     if not launched:
         resuming.forget_stop(out)
-    shown = steps.Shown(str(out))
-    try:
-        with steps.interruptible() as interrupted:
-            ended = _engine(recipe)(
-                out, shown, resume=resume, stopped=lambda: interrupted() or resuming.asked_to_stop(out)
-            )
-    finally:
-        shown.close()
+    with steps.following(str(out)) as (shown, interrupted):
+        ended = _engine(recipe)(
+            out, shown, resume=resume, stopped=lambda: interrupted() or resuming.asked_to_stop(out)
+        )
     if speaks(os.environ):
         console.note(steps.ended(ended, history.read(out).before))
     if ended.adapter is None and not launched:

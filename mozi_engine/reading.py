@@ -108,7 +108,8 @@ def _most_important(
     pieces: list[tuple[str, Paragraph]], ranks: Mapping[str, int], characters: int
 ) -> list[tuple[str, Paragraph]]:
     """The pieces that matter most, as many as fit, in their own order."""
-    order = sorted(range(len(pieces)), key=lambda i: (_importance(*pieces[i], ranks), i))
+    matters = [1 if paragraph.kind == "caption" else ranks[title] for title, paragraph in pieces]
+    order = sorted(range(len(pieces)), key=lambda i: (matters[i], i))
     kept = []
     for i in order:
         title, paragraph = pieces[i]
@@ -117,10 +118,6 @@ def _most_important(
             break
         kept.append(i)
     return [pieces[i] for i in sorted(kept)]
-
-
-def _importance(title: str, paragraph: Paragraph, ranks: Mapping[str, int]) -> int:
-    return 1 if paragraph.kind == "caption" else ranks[title]
 
 
 def _ranks(sections: Sequence[Section]) -> dict[str, int]:

@@ -56,6 +56,16 @@ def example_read(home: Path, _example_cache: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
+def gguf(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny model of random weights for llama.cpp, with room for a short paper."""
+    for package in ("torch", "transformers", "gguf"):
+        pytest.importorskip(package)
+    found = tmp_path_factory.mktemp("tiny")
+    tiny_llama.build(found / "base", max_position_embeddings=4096)
+    return tiny_llama.gguf(found / "base", found / "base.gguf")
+
+
+@pytest.fixture(scope="session")
 def model_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home of the tests' own that has the default model: the person's, fetched there once."""
     spec = catalog.find(Settings().model)

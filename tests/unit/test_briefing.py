@@ -17,20 +17,10 @@ from mozi_engine.generation.apart import Apart, BriefedApart
 from mozi_engine.prompts import render, render_opening
 from mozi_engine.settings import Settings
 from mozi_engine.types import Briefed, GenerationSettings, Prefill, Remembering, Turn
-from tests import tiny_llama
 from tests.conftest import passage
 
 ABSTRACT = passage("We build a graph of the scientific literature and put it to use. " * 8, 0, "Abstract")
 OPENING = render_opening("A Graph", (ABSTRACT,))
-
-
-@pytest.fixture(scope="module")
-def gguf(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    for package in ("torch", "transformers", "gguf"):
-        pytest.importorskip(package)
-    found = tmp_path_factory.mktemp("tiny")
-    tiny_llama.build(found / "base", max_position_embeddings=4096)
-    return tiny_llama.gguf(found / "base", found / "base.gguf")
 
 
 def first_of(model: Briefed) -> Prefill:

@@ -17,19 +17,10 @@ from mozi_engine.generation.llamacpp import LlamaCpp
 from mozi_engine.reading import Reading
 from mozi_engine.settings import Settings
 from mozi_engine.types import Paper
-from tests import papers, tiny_llama
+from tests import papers
 
 LIMIT = 10**9
 PAPER = papers.paper(papers.paragraph(*papers.column(["We build a graph of nodes."] * 9)), title="A Graph")
-
-
-@pytest.fixture(scope="module")
-def gguf(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    for package in ("torch", "transformers", "gguf"):
-        pytest.importorskip(package)
-    found = tmp_path_factory.mktemp("tiny")
-    tiny_llama.build(found / "base", max_position_embeddings=4096)
-    return tiny_llama.gguf(found / "base", found / "base.gguf")
 
 
 def load(gguf: Path) -> LlamaCpp:

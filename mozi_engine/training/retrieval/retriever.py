@@ -44,7 +44,6 @@ _BEST = "recall_at_5"  # what decides which epoch's weights are kept
 _COMPARED = 20  # papers
 _ROUTES = {"question": "query", "evidence": "document"}  # for a model that has two
 
-
 Report = Callable[[Step | Searched], None]
 
 
