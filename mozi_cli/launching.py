@@ -63,15 +63,18 @@ def told(launch: Launch, arguments: Sequence[str]) -> str:
     return shlex.join(command(launch, arguments, sys.executable))
 
 
-def memory(launch: Launch, recipe: CausalRecipe) -> str:
-    """What memory each process needs, in words; and what would fit, where it runs here and less is free."""
+def memory(launch: Launch, recipe: CausalRecipe, targets: int) -> str:
+    """What memory each process needs (see `estimate.predict`), in words.
+
+    And what would fit, where it runs here and less is free.
+    """
     from mozi_engine.training.memory.estimate import check, predict, told
 
     each = " of each process" if launch.processes > 1 else ""
-    needed = f"memory{each}: {told(predict(recipe, launch.processes))}"
+    needed = f"memory{each}: {told(predict(recipe, launch.processes, targets=targets))}"
     try:
         if not launch.hostfile:
-            check(recipe, launch.processes, launch.processes)
+            check(recipe, launch.processes, launch.processes, targets=targets)
     except RecipeError as error:
         return f"{needed}; it does not fit here: {error.hint}"
     return needed

@@ -27,6 +27,9 @@ NegativesOption = Annotated[int, typer.Option(min=0, help="Other passages a ques
 OriginalOption = Annotated[
     bool, typer.Option("--original", help="The original Mozi's filter: answerable, gold evidence alone.")
 ]
+WithheldOption = Annotated[
+    float, typer.Option(min=0.0, max=1.0, help="The part of the questions asked again without the evidence.")
+]
 ToleranceOption = Annotated[
     float, typer.Option(min=0.0, max=1.0, help="The part of the records that may be broken.")
 ]
@@ -41,6 +44,7 @@ def qasper(
     passages: PassagesOption = 4,
     negatives: NegativesOption = 16,
     original: OriginalOption = False,
+    withheld: WithheldOption = 0.0,
     seed: SeedOption = 0,
     tolerance: ToleranceOption = 0.01,
 ) -> None:
@@ -48,7 +52,7 @@ def qasper(
 
     Splits are told apart by the files' names (train, dev, test); each becomes a folder of JSONL files.
     """
-    _papers("qasper", raw, out, download, (seed, passages, original, negatives, tolerance))
+    _papers("qasper", raw, out, download, (seed, passages, original, withheld, negatives, tolerance))
 
 
 @app.command(epilog="Example: mozi prepare scimrc smrc/ data/scimrc")
@@ -58,11 +62,12 @@ def scimrc(
     passages: PassagesOption = 4,
     negatives: NegativesOption = 16,
     original: OriginalOption = False,
+    withheld: WithheldOption = 0.0,
     seed: SeedOption = 0,
     tolerance: ToleranceOption = 0.01,
 ) -> None:
     """SciMRC: the same from smrc_train.jsonl, smrc_dev.jsonl and smrc_test.jsonl."""
-    _papers("scimrc", raw, out, False, (seed, passages, original, negatives, tolerance))
+    _papers("scimrc", raw, out, False, (seed, passages, original, withheld, negatives, tolerance))
 
 
 @app.command(epilog="Example: mozi prepare dolly raw/ data/dolly --download")
@@ -212,8 +217,11 @@ def _papers(kind: str, raw: Path, out: Path, download: bool, options: tuple[Any,
     from mozi_engine.datasets import papers
     from mozi_engine.datasets.examples import Options
 
+    made = Options(*options)
+    if made.original and made.withheld:
+        raise typer.BadParameter("the original had no question without an answer: leave out --withheld")
     _require(kind, raw, download)
-    _show(papers.prepare(kind, raw, out, Options(*options)), out)
+    _show(papers.prepare(kind, raw, out, made), out)
 
 
 def _require(kind: str, raw: Path, download: bool) -> None:

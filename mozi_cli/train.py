@@ -17,6 +17,7 @@ from mozi_engine.errors import ModelError
 
 if TYPE_CHECKING:
     from mozi_engine.training.distributed.launch import Launch
+    from mozi_engine.training.llm import causal as causals
     from mozi_engine.training.llm import finetune
     from mozi_engine.training.llm import pretrain as pretraining
     from mozi_engine.training.llm.causal import Trained
@@ -173,15 +174,13 @@ def _tell_plan(recipe: CausalRecipe, launch: Launch, arguments: list[str]) -> No
     """The data, the memory, the command and the whole recipe."""
     from mozi_cli import console, steps
     from mozi_engine.training import recipe as recipes
-    from mozi_engine.training.llm import causal, finetune, pretrain
+    from mozi_engine.training.llm import causal
 
-    if isinstance(recipe, recipes.SftRecipe):
-        console.note(_sft_plan(recipe, finetune.data(recipe, launch.processes), launch.processes))
-    elif isinstance(recipe, recipes.PretrainRecipe):
-        console.note(_pretrain_plan(recipe, pretrain.data(recipe, launch.processes), launch.processes))
+    data, plan = _planned(recipe, launch.processes)
+    console.note(plan)
     if too_long := causal.beyond(recipe):
         console.note(steps.beyond(too_long))
-    console.note(launching.memory(launch, recipe))
+    console.note(launching.memory(launch, recipe, data.targets))
     console.note(launching.told(launch, arguments))
     typer.echo(recipes.written(recipe), nl=False)
 
@@ -215,6 +214,21 @@ def _engine(recipe: CausalRecipe) -> Callable[..., Trained]:
             return partial(finetune.train, recipe)
         case PretrainRecipe():
             return partial(pretrain.train, recipe)
+    raise AssertionError(f"{type(recipe).__name__} is trained by no engine")
+
+
+def _planned(recipe: CausalRecipe, processes: int) -> tuple[causals.Data, str]:
+    """What the recipe learns from, and that in words."""
+    from mozi_engine.training.llm import finetune, pretrain
+    from mozi_engine.training.recipe import PretrainRecipe, SftRecipe
+
+    match recipe:
+        case SftRecipe():
+            conversations = finetune.data(recipe, processes)
+            return conversations, _sft_plan(recipe, conversations, processes)
+        case PretrainRecipe():
+            corpus = pretrain.data(recipe, processes)
+            return corpus, _pretrain_plan(recipe, corpus, processes)
     raise AssertionError(f"{type(recipe).__name__} is trained by no engine")
 
 

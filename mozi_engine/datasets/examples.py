@@ -23,12 +23,15 @@ class Options:
     that BM25 ranks first, in an order drawn by the seed; 0 is the gold ones alone, in the paper's order.
     `original` keeps what the original Mozi trained on: no unanswerable questions, yes and no only with
     evidence, gold alone, no abstract.
+    `withheld` is the part of the questions that are asked once more without their evidence, from the rest of
+    the paper alone: they are what a model learns from to say that an answer is not there.
     `negatives` is how many of the same paper's other passages, hardest first, go with a question.
     """
 
     seed: int = 0
     passages: int = 4
     original: bool = False
+    withheld: float = 0.0
     negatives: int = 16
     tolerance: float = records.TOLERANCE
 
@@ -81,9 +84,28 @@ def conversations(asked: Asked, options: Options) -> Iterator[Conversation | Lef
         identity = f"{asked.question.id}-{number}"
         shown = _shown(asked, reference, options, Random(f"{options.seed} {identity}"))  # noqa: S311
         answer = NOT_IN_PAPER if reference.type == "none" else reference.text
-        opening = () if options.original else asked.paper.opening
-        turns = prompts.render(asked.paper.title, shown, asked.question.text, opening=opening)
-        yield Conversation(identity, reference.type, (*turns, Turn("assistant", answer)))
+        yield Conversation(identity, reference.type, _turns(asked, shown, answer, options))
+
+
+def withheld(asked: Asked, options: Options) -> Iterator[Conversation]:
+    """The question once more, if it is drawn, from passages that no annotator rests on.
+
+    A paper of which no other passage is known gives none.
+    """
+    random = Random(f"{options.seed} {asked.question.id} withheld")  # noqa: S311
+    gold = {i for reference in asked.question.references for i in asked.pieces.of(reference)}
+    others = [index for index in asked.ranked if index not in gold][: options.passages]
+    if not gold or not others or random.random() >= options.withheld:
+        return
+    random.shuffle(others)
+    turns = _turns(asked, _evidence(asked, others), NOT_IN_PAPER, options)
+    yield Conversation(f"{asked.question.id}-withheld", "withheld", turns)
+
+
+def _turns(asked: Asked, shown: Sequence[Evidence], answer: str, options: Options) -> tuple[Turn, ...]:
+    opening = () if options.original else asked.paper.opening
+    asking = prompts.render(asked.paper.title, shown, asked.question.text, opening=opening)
+    return (*asking, Turn("assistant", answer))
 
 
 def _unfit(reference: Reference, pieces: Cut, options: Options) -> str:
@@ -102,6 +124,10 @@ def _shown(asked: Asked, reference: Reference, options: Options, random: Random)
         others = [index for index in asked.ranked if index not in chosen]
         chosen += others[: max(0, options.passages - len(chosen))]
         random.shuffle(chosen)  # so that the place of a passage tells nothing about it
+    return _evidence(asked, chosen)
+
+
+def _evidence(asked: Asked, chosen: Sequence[int]) -> list[Evidence]:
     return [Evidence(asked.pieces.passages[index], 1.0, rank) for rank, index in enumerate(chosen, start=1)]
 
 

@@ -113,7 +113,7 @@ def _question(paper: QasperPaper, question: Question, pieces: Cut) -> dict[str, 
 
 def _write_examples(writer: Writer, split: str, asked: Asked, options: Options) -> None:
     paper, question = asked.paper.id, asked.question
-    for item in examples.conversations(asked, options):
+    for item in (*examples.conversations(asked, options), *examples.withheld(asked, options)):
         if isinstance(item, LeftOut):
             writer.leave_out(split, item.why)
         else:

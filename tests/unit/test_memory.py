@@ -148,10 +148,10 @@ def test_a_dry_run_says_that_it_does_not_fit_and_what_would(
     recipe: SftRecipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here = Launch(Launcher.none)
-    assert "fit" not in launching.memory(here, recipe)
+    assert "fit" not in launching.memory(here, recipe, 0)
     monkeypatch.setattr(estimate, "free", lambda: estimate.predict(recipe).total - 1)
-    assert "; it does not fit here: it needs about " in launching.memory(here, recipe)
-    assert launching.memory(here, recipe).endswith("with checkpointing=true")
+    assert "; it does not fit here: it needs about " in launching.memory(here, recipe, 0)
+    assert launching.memory(here, recipe, 0).endswith("with checkpointing=true")
 
 
 def test_a_hopeless_recipe_is_refused_before_anything_is_loaded(
@@ -173,8 +173,9 @@ def test_a_base_without_a_config_is_an_error(recipe: SftRecipe, tmp_path: Path) 
 def test_a_run_keeps_what_was_predicted_and_tells_it_first(recipe: SftRecipe, tmp_path: Path) -> None:
     events: list[Any] = []
     ended = finetune.train(recipe, tmp_path / "run", events.append)
-    needed = estimate.predict(recipe)
+    needed = estimate.predict(recipe, targets=finetune.data(recipe).targets)
     assert events[0] == needed
+    assert needed.logits < estimate.predict(recipe).logits / 2  # an answer is a few tokens of a row
     assert ended.memory
     assert ended.memory.predicted == needed
     kept = json.loads((tmp_path / "run" / "memory.json").read_text())

@@ -81,6 +81,19 @@ def test_the_loss_of_rows_is_that_of_their_texts(model: Any) -> None:
     assert packed(model, ROWS) == pytest.approx(alone(model, ROWS), rel=1e-5)
 
 
+def test_logits_are_computed_where_the_next_token_is_learned_and_nowhere_else(model: Any) -> None:
+    answer = Example((5, 6, 7, 8), (IGNORED, IGNORED, 7, 8))
+    rows = batch([(answer, answer), (answer,)])
+    with torch.no_grad():
+        computed = model(**rows)
+        full = model(input_ids=torch.tensor([answer.ids])).logits[0]
+    assert computed.logits.shape[:-1] == (6,)
+    assert rows["shift_labels"].tolist() == [7, 8, 7, 8, 7, 8]
+    assert float(computed.loss) == pytest.approx(
+        float(cross_entropy(full[1:3], torch.tensor([7, 8]))), rel=1e-5
+    )
+
+
 def test_a_leak_would_be_seen(model: Any) -> None:
     rows = batch([tuple(map(example, row)) for row in ROWS])
     width = rows["input_ids"].shape[1]

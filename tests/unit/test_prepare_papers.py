@@ -115,6 +115,24 @@ def test_gold_alone_and_the_original_filter(raw: Path, tmp_path: Path) -> None:
     assert made.left_out["train"]["unanswerable (the original's filter)"] == 1
 
 
+def test_a_question_whose_evidence_is_withheld_is_not_in_the_paper(raw: Path, tmp_path: Path) -> None:
+    _prepare(raw, tmp_path / "out", withheld=1.0)
+    *_, last = _lines(tmp_path / "out" / "train" / "sft.jsonl")
+    _, user, said = (message["content"] for message in last["messages"])
+    assert (last["type"], said) == ("withheld", "Not in the paper.")
+    assert said in prompts.PAPER
+    assert "The trees that grow" in user
+    assert not any(gold in user for gold in ("We use SQuAD", "Table 1", "Sentence 3 "))
+    assert _prepare(raw, tmp_path / "none").counts == _prepare(raw, tmp_path / "zero", withheld=0.0).counts
+    assert not any(line["type"] == "withheld" for line in _lines(tmp_path / "none" / "train" / "sft.jsonl"))
+
+
+def test_a_question_of_whose_paper_nothing_else_is_known_is_not_withheld(tmp_path: Path) -> None:
+    alone = {"q": {"article_id": "p", "text": "Which?", "extractive_spans": ["A"], "evidence": ["It is A."]}}
+    made = _prepare(_written(tmp_path / "dev.json", alone), tmp_path / "out", withheld=1.0)
+    assert made.counts["dev"]["examples for fine-tuning"] == 1
+
+
 def test_negatives_are_of_the_same_paper_and_never_gold(raw: Path, tmp_path: Path) -> None:
     _prepare(raw, tmp_path / "out")
     (pair,) = _lines(tmp_path / "out" / "train" / "retriever.jsonl")

@@ -295,7 +295,7 @@ LEARNED: Row = (Example((5, 6, 7), (IGNORED, 6, 7)),)
 def train_on(recipe: SftRecipe, run: Path, train: tuple[Row, ...], held_out: tuple[Row, ...] = ()) -> None:
     """Train on those rows."""
     sizes = np.array([2] * len(train))
-    data = causal.Data(train, held_out, sizes)
+    data = causal.Data(train, held_out, sizes, 2)
     causal.train(recipe, lambda _: data, run, lambda _: None, measured=bool(held_out))
 
 

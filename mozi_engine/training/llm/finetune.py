@@ -46,7 +46,8 @@ def data(recipe: SftRecipe, processes: int = 1) -> Data:
         rows = rows[: recipe.steps * recipe.batch * recipe.accumulate * processes]
     measured = conversations.packed(held_out.items, recipe.length, recipe.seed) if held_out else ()
     sizes = np.array([tokens(row) for row in rows], dtype=np.int64)
-    return Data(tuple(rows), tuple(measured), sizes, found)
+    targets = max(sum(example.targets for example in row) for row in (*rows, *measured))
+    return Data(tuple(rows), tuple(measured), sizes, targets, found)
 
 
 def _examples(recipe: SftRecipe, paths: Sequence[str], tokenizer: Any) -> Examples:

@@ -12,6 +12,7 @@ from typing import Protocol
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 IGNORED = -100  # a label that is no target, to torch's cross entropy
 
@@ -46,7 +47,11 @@ def tokens(row: Row) -> int:
 
 
 def batch(rows: Sequence[Row]) -> dict[str, Tensor]:
-    """Rows as tensors (rows, tokens), filled up at the end: input_ids, position_ids, labels."""
+    """Rows as tensors (rows, tokens), filled up at the end: input_ids, position_ids, labels.
+
+    `logits_to_keep` is true where the next token is learned: transformers computes logits there alone, and
+    answers are a few tokens of a paper's hundreds. `shift_labels` are those next tokens (learned).
+    """
     width = max(map(tokens, rows))
     columns: dict[str, list[list[int]]] = {"input_ids": [], "position_ids": [], "labels": []}
     for row in rows:
@@ -55,4 +60,7 @@ def batch(rows: Sequence[Row]) -> dict[str, Tensor]:
         columns["input_ids"].append([token for example in filled for token in example.ids])
         columns["position_ids"].append([place for example in filled for place in range(len(example.ids))])
         columns["labels"].append([label for example in filled for label in example.labels])
-    return {name: torch.tensor(values) for name, values in columns.items()}
+    tensors = {name: torch.tensor(values) for name, values in columns.items()}
+    following = functional.pad(tensors["labels"], (0, 1), value=IGNORED)[:, 1:]
+    kept = following != IGNORED
+    return tensors | {"logits_to_keep": kept, "shift_labels": following[kept]}

@@ -45,8 +45,10 @@ class Memory:
         return sum(parts.values()) - self.offloaded
 
 
-def predict(recipe: CausalRecipe, processes: int = 1) -> Memory:
+def predict(recipe: CausalRecipe, processes: int = 1, *, targets: int = 0) -> Memory:
     """The memory of a training by its recipe and its base's config. Raises ModelError without a config.
+
+    `targets` is how many tokens of a row are learned at the most; 0: all.
 
     weights: 4 bytes a parameter, 2 in bfloat16; in nf4 half a byte and, for each 64, a scale of 8 bits, of
     which each 256 share one of 32 (Dettmers et al., 2023, section 3), but 4 bytes outside of linear layers.
@@ -54,11 +56,13 @@ def predict(recipe: CausalRecipe, processes: int = 1) -> Memory:
     optimizer: AdamW's two moments, 8 bytes each; with ZeRO also DeepSpeed's own copy of the adapter, 4 bytes.
     ZeRO divides by the processes the optimizer, from stage 2 gradients, in stage 3 weights and adapter too
     (Rajbhandari et al., 2020, section 5), and keeps a bucket of gradients, and whole weights in stage 3.
-    activations, logits: of one batch of full rows, counted operation by operation (see `footprint`).
+    activations, logits: of one batch of full rows, counted operation by operation (see `footprint`); logits
+    only where the next token is learned.
     """
     lora, zero = recipe.lora, recipe.zero
     adapted = (lora.rank, lora.alpha, lora.dropout)
-    numbers, row = _counted(recipe.base, recipe.weights, adapted, recipe.length, recipe.checkpointing)
+    shape = (recipe.length, min(targets or recipe.length, recipe.length))
+    numbers, row = _counted(recipe.base, recipe.weights, adapted, shape, recipe.checkpointing)
     weights = _weights(numbers, recipe.weights)
     adapter = _FLOAT32 * numbers.adapter
     optimizer = (3 if zero.stage else 2) * adapter // (processes if zero.stage >= 1 else 1)
@@ -78,11 +82,11 @@ def predict(recipe: CausalRecipe, processes: int = 1) -> Memory:
 
 @lru_cache(maxsize=32)
 def _counted(
-    base: str, weights: Weights, lora: tuple[int, int, float], tokens: int, checkpointing: bool
+    base: str, weights: Weights, lora: tuple[int, int, float], shape: tuple[int, int], checkpointing: bool
 ) -> tuple[Parameters, Peak]:
     """A model's parameters, and the peak of one row: each takes as much, and none knows of the others."""
     counted = Footprint(base, weights, Lora(*lora))
-    return counted.parameters, counted.step(1, tokens, checkpointing=checkpointing)
+    return counted.parameters, counted.step(1, *shape, checkpointing=checkpointing)
 
 
 def _weights(numbers: Parameters, precision: Weights) -> int:
@@ -110,15 +114,15 @@ def _offloaded(held: Memory, offload: Offload) -> Memory:
     return replace(held, optimizer=0, weights=0, adapter=0, offloaded=moved)
 
 
-def check(recipe: CausalRecipe, processes: int = 1, beside: int = 1) -> Memory:
-    """What the training needs; `beside` of the processes are on this machine.
+def check(recipe: CausalRecipe, processes: int = 1, beside: int = 1, *, targets: int = 0) -> Memory:
+    """What the training needs (see `predict`); `beside` of the processes are on this machine.
 
     Raises RecipeError where that is more than is free, with the first change of the recipe that would fit.
     """
-    needed = predict(recipe, processes)
+    needed = predict(recipe, processes, targets=targets)
     if _fits(needed, beside):
         return needed
-    for smaller, words in _smaller(recipe, processes):
+    for smaller, words in _smaller(recipe, processes, targets):
         if _fits(smaller, beside):
             hint = f"it needs about {size(smaller.total)} with {words}"
             break
@@ -141,11 +145,11 @@ def free() -> int:
     return int(psutil.virtual_memory().available)
 
 
-def _smaller(recipe: CausalRecipe, processes: int) -> Iterator[tuple[Memory, str]]:
+def _smaller(recipe: CausalRecipe, processes: int, targets: int) -> Iterator[tuple[Memory, str]]:
     """What it needs with one change after the other, of those that save something, and how to write them."""
-    least, made = predict(recipe, processes).total, dict[str, Any]()
+    least, made = predict(recipe, processes, targets=targets).total, dict[str, Any]()
     for change in _changes(recipe, processes):
-        needed = predict(_changed(recipe, made | change), processes)
+        needed = predict(_changed(recipe, made | change), processes, targets=targets)
         if needed.total < least:
             least, made = needed.total, made | change
             yield needed, " ".join(f"{key}={recipes.plain(value)}" for key, value in made.items())

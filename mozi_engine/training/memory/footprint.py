@@ -69,8 +69,8 @@ class Footprint:
         with self._mode:
             _onto_processor(self._model)
 
-    def step(self, rows: int, tokens: int, *, checkpointing: bool) -> Peak:
-        """The peak of one forward and backward over rows of so many tokens each.
+    def step(self, rows: int, tokens: int, targets: int, *, checkpointing: bool) -> Peak:
+        """The peak of one forward and backward over rows of so many tokens each, so many of them learned.
 
         Two depths are counted, one layer and two: each further one leaves as much as the second did.
         """
@@ -80,7 +80,7 @@ class Footprint:
             base.activation_checkpointing_enable({"use_reentrant": False, "preserve_rng_state": False})
             base.enable_input_require_grads()
         depth = base.config.num_hidden_layers
-        one, two = (self._count(layers, rows, tokens) for layers in (1, min(2, depth)))
+        one, two = (self._count(layers, rows, tokens, targets) for layers in (1, min(2, depth)))
         base.config.num_hidden_layers = depth
         if checkpointing:
             base.disable_input_require_grads()
@@ -91,7 +91,7 @@ class Footprint:
         logits = max(head - kept, 0)
         return Peak(max(head, backward) - logits, logits)
 
-    def _count(self, layers: int, rows: int, tokens: int) -> tuple[int, int, int]:
+    def _count(self, layers: int, rows: int, tokens: int, targets: int) -> tuple[int, int, int]:
         """Bytes when the last layer begins; the most until its gradient is known; and the most after that."""
         model = self._model
         base = model.get_base_model()
@@ -103,7 +103,8 @@ class Footprint:
             live = _Live([*model.parameters(), *model.buffers(), *(p.grad for p in model.parameters())])
             with live:
                 hook = base.get_output_embeddings().register_forward_pre_hook(live.enter_head)
-                model(input_ids=ids, position_ids=ids, labels=ids).loss.backward()
+                learned = {"logits_to_keep": torch.arange(targets), "shift_labels": ids[:, :targets]}
+                model(input_ids=ids, position_ids=ids, labels=ids, **learned).loss.backward()
                 hook.remove()
         return live.kept, live.head_peak, live.peak
 
