@@ -7,6 +7,7 @@ each document ends, in tokens from the file's beginning, little-endian uint64.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,11 +38,15 @@ class Shard:
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """A folder that `mozi prepare arxiv` wrote; `tokenizer` is the sha256 of its tokenizer as JSON."""
+    """A folder that `mozi prepare arxiv` wrote; `tokenizer` is the sha256 of its tokenizer as JSON.
+
+    `sha256` is that of its files' own, one after the other.
+    """
 
     folder: Path
     tokenizer: str
     bytes_a_token: int
+    sha256: str
 
     def has(self, name: str) -> bool:
         """Whether it has a split of that name."""
@@ -55,8 +60,10 @@ class Corpus:
 def corpus(folder: Path) -> Corpus:
     """What the folder's manifest tells. Raises DataError for a folder that is no corpus."""
     try:
-        options = json.loads((folder / manifest.NAME).read_bytes())["options"]
-        return Corpus(folder, str(options.get("tokenizer", "")), int(options["bytes_a_token"]))
+        known = json.loads((folder / manifest.NAME).read_bytes())
+        options, made = known["options"], "".join(file["sha256"] for file in known["outputs"])
+        digest = hashlib.sha256(made.encode()).hexdigest()
+        return Corpus(folder, str(options.get("tokenizer", "")), int(options["bytes_a_token"]), digest)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(f"{folder} is no corpus", hint="give what mozi prepare arxiv wrote") from error
 

@@ -195,6 +195,22 @@ def test_a_run_of_another_recipe_is_refused(recipe: SftRecipe, tmp_path: Path) -
         trained(replace(recipe, seed=1), tmp_path / "run", resume=True)
 
 
+def test_a_run_whose_data_changed_is_not_gone_on_with(recipe: SftRecipe, tmp_path: Path) -> None:
+    kept = Path(recipe.data.train[0])
+    moved = tmp_path / "sft.jsonl"
+    moved.write_bytes(kept.read_bytes())
+    mine = replace(recipe, data=ConversationData([str(moved)]))
+    trained(mine, tmp_path / "run")
+    first, *rest = moved.read_text("utf-8").splitlines(keepends=True)
+    moved.write_text("".join([*rest, first]), "utf-8")
+    with pytest.raises(RecipeError, match="other data") as refused:
+        trained(mine, tmp_path / "run", resume=True)
+    assert "as they were" in str(refused.value.hint)
+    moved.write_bytes(kept.read_bytes())
+    ended, _ = trained(mine, tmp_path / "run", resume=True)
+    assert ended.adapter
+
+
 def test_more_cut_conversations_than_allowed_are_refused(recipe: SftRecipe) -> None:
     longest = max(len(each.ids) for each in finetune.data(recipe).examples.items)
     short = replace(recipe, length=longest - 1)
@@ -295,7 +311,7 @@ LEARNED: Row = (Example((5, 6, 7), (IGNORED, 6, 7)),)
 def train_on(recipe: SftRecipe, run: Path, train: tuple[Row, ...], held_out: tuple[Row, ...] = ()) -> None:
     """Train on those rows."""
     sizes = np.array([2] * len(train))
-    data = causal.Data(train, held_out, sizes, 2)
+    data = causal.Data(train, held_out, sizes, 2, "")
     causal.train(recipe, lambda _: data, run, lambda _: None, measured=bool(held_out))
 
 

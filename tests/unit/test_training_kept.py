@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 pytest.importorskip("torch")
 pytest.importorskip("transformers")
@@ -15,11 +17,13 @@ pytest.importorskip("peft")
 pytest.importorskip("omegaconf")
 
 from mozi_cli import steps
+from mozi_engine.errors import RecipeError
 from mozi_engine.training.llm.causal import Trained
 from mozi_engine.training.llm.progress import Evaluated
 from mozi_engine.training.recipe import ConversationData, Lora, Optim, SftRecipe, written
-from mozi_engine.training.runs import best, history
+from mozi_engine.training.runs import best, history, resuming
 from mozi_engine.training.runs.best import Kept
+from mozi_engine.training.runs.resuming import Fed
 from mozi_engine.training.runs.step import Step
 from tests.command import mozi
 from tests.trainings import ANSWERS, after, metrics, same, sft, talks, together, trained, write
@@ -144,3 +148,37 @@ def test_two_processes_with_zero_2_are_one_that_accumulates_twice(recipe: SftRec
     assert [{*each} for each in one] == [{*each} for each in two]
     for first, second in zip(one, two, strict=True):
         assert first == pytest.approx(second, rel=1e-3)
+
+
+def test_a_run_goes_on_in_as_many_processes_as_it_began_in(recipe: SftRecipe, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    resuming.claim(run, recipe, Fed("a", 2), resume=False)
+    (run / "checkpoints" / "checkpoint-1").mkdir(parents=True)
+    with pytest.raises(RecipeError, match="2 processes, not 1") as refused:
+        resuming.claim(run, recipe, Fed("a"), resume=True)
+    assert refused.value.hint == "resume with --gpus 2"
+    resuming.claim(run, recipe, Fed("a", 2), resume=True)
+    (run / "fed.json").unlink()  # as an older mozi began it
+    resuming.claim(run, recipe, Fed("b"), resume=True)
+
+
+def test_an_adapter_is_written_over_an_earlier_one(tmp_path: Path) -> None:
+    adapter = tmp_path / "adapter"
+
+    def save(part: Path) -> None:
+        part.mkdir()
+        (part / str(len(list(tmp_path.iterdir())))).touch()
+
+    for step in (1, 2):
+        best.write(adapter, Kept(step, None), save)
+        assert best.read(adapter) == Kept(step, None)
+        assert [*tmp_path.iterdir()] == [adapter]
+
+
+def test_the_panel_shows_where_a_training_is() -> None:
+    told = Console(width=90, record=True, file=io.StringIO())
+    event = Step(12, 40, 0.5, 1e-4, 48.0, "tokens", 3_200_000_000, 720.0)
+    told.print(steps.panel("runs/sft", event, "1.234"))
+    shown = told.export_text()
+    for words in ("runs/sft", "step 12 of 40", "1.234", "1.0e-04", "48 tokens/s", "12 min", "3.2 GB"):
+        assert words in shown

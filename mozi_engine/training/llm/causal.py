@@ -28,6 +28,7 @@ from mozi_engine.training.memory.gauge import Compared, Gauge
 from mozi_engine.training.recipe import CausalRecipe, Weights
 from mozi_engine.training.runs import curves, resuming
 from mozi_engine.training.runs.best import Kept
+from mozi_engine.training.runs.resuming import Fed
 
 # A step of 1.8 billion parameters took 4.7 GB instead of 7.5 by this, and 16 s instead of 15 to 17; by a
 # million, 4.1 GB and 21 s (bfloat16, 668 tokens, two cores, glibc 2.36).
@@ -38,13 +39,15 @@ _GIVEN_BACK = 8_000_000  # bytes
 class Data:
     """What is learned, in the order in which it is, and what measures that.
 
-    `sizes` are `train`'s tokens; `targets` is how many of a row are learned, at the most.
+    `sizes` are `train`'s tokens; `targets` is how many of a row are learned, at the most; `sha256` tells the
+    rows from any others.
     """
 
     train: Rows
     held_out: Rows
     sizes: NDArray[np.int64]
     targets: int
+    sha256: str
 
     @property
     def tokens(self) -> int:
@@ -92,7 +95,8 @@ def train(
     found = read(arguments.world_size)
     with arguments.main_process_first(local=False):
         needed = _needed(recipe, found.targets, arguments, report)
-        checkpoint, step = _begin(recipe, run, resume=resume, first=arguments.process_index == 0)
+        fed = Fed(found.sha256, arguments.world_size)
+        checkpoint, step = _begin(recipe, run, fed, resume=resume, first=arguments.process_index == 0)
     machine.give_back(_GIVEN_BACK)
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
@@ -155,13 +159,15 @@ def beyond(recipe: CausalRecipe) -> Beyond | None:
     return Beyond(recipe.length, context) if context and recipe.length > context else None
 
 
-def _begin(recipe: CausalRecipe, run: Path, *, resume: bool, first: bool) -> tuple[Path | None, int]:
+def _begin(
+    recipe: CausalRecipe, run: Path, fed: Fed, *, resume: bool, first: bool
+) -> tuple[Path | None, int]:
     """Take the run's folder, and set it back to the checkpoint and the step from which it goes on.
 
     Of several processes only the `first` changes anything, before the others look.
     """
     if first:
-        resuming.claim(run, recipe, resume=resume)
+        resuming.claim(run, recipe, fed, resume=resume)
     checkpoint, step = resuming.last_checkpoint(run) if resume else (None, 0)
     if first:
         resuming.rewind(run / "metrics.jsonl", step)

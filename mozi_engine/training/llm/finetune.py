@@ -47,7 +47,7 @@ def data(recipe: SftRecipe, processes: int = 1) -> Data:
     measured = conversations.packed(held_out.items, recipe.length, recipe.seed) if held_out else ()
     sizes = np.array([tokens(row) for row in rows], dtype=np.int64)
     targets = max(sum(example.targets for example in row) for row in (*rows, *measured))
-    return Data(tuple(rows), tuple(measured), sizes, targets, found)
+    return Data(tuple(rows), tuple(measured), sizes, targets, conversations.digest(rows), found)
 
 
 def _examples(recipe: SftRecipe, paths: Sequence[str], tokenizer: Any) -> Examples:

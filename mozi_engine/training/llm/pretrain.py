@@ -44,7 +44,7 @@ def data(recipe: PretrainRecipe, processes: int = 1) -> Data:
         found = corpus.split("held_out")
         held_out = documents.sample(found, begin, recipe.length, recipe.data.measured, recipe.seed)
     once = sum(len(shard.tokens) for shard in train)
-    return Data(rows, held_out, rows.sizes, recipe.length, sum(map(len, train)), once)
+    return Data(rows, held_out, rows.sizes, recipe.length, corpus.sha256, sum(map(len, train)), once)
 
 
 def _check(corpus: Corpus, base: str) -> None:

@@ -6,6 +6,7 @@ trained; one encoder for both sides, or one for each, as theirs.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import shutil
@@ -26,7 +27,7 @@ from sentence_transformers.sentence_transformer.training_args import SentenceTra
 from transformers import PrinterCallback, TrainerCallback
 from transformers.utils.logging import disable_progress_bar
 
-from mozi_engine.datasets import qasper
+from mozi_engine.datasets import manifest, qasper
 from mozi_engine.datasets.qasper import QasperPaper
 from mozi_engine.errors import DataError, RecipeError
 from mozi_engine.evaluation import official
@@ -37,6 +38,7 @@ from mozi_engine.training.recipe import Mined, RetrieverRecipe
 from mozi_engine.training.retrieval.export import Agreement, agreement, export, unlike
 from mozi_engine.training.retrieval.pairs import Pair, Ranker, by_words, pairs
 from mozi_engine.training.runs import curves, history, resuming
+from mozi_engine.training.runs.resuming import Fed
 from mozi_engine.training.runs.step import Clock, Searched, Step
 from mozi_engine.types import Passage, Retriever
 
@@ -98,7 +100,7 @@ def train(
     under way, and goes on from there with `resume`: weights, optimizer, schedule, data order. Raises
     DataError, RecipeError.
     """
-    resuming.claim(run, recipe, resume=resume)
+    resuming.claim(run, recipe, _fed(recipe), resume=resume)
     checkpoint, step = resuming.last_checkpoint(run) if resume else (None, 0)
     if checkpoint:
         resuming.rewind(run / "metrics.jsonl", step)
@@ -194,6 +196,12 @@ def _save(model: SentenceTransformer, folder: Path, tokens: int) -> None:
     for place, part in parts.items():
         part.max_seq_length = tokens
         part.save(str(place), create_model_card=False)
+
+
+def _fed(recipe: RetrieverRecipe) -> Fed:
+    """The files of the recipe's data: with it and its base, they are all that a training depends on."""
+    read = manifest.hashed({path: Path(path) for path in (*recipe.data.train, *recipe.data.evaluate)})
+    return Fed(hashlib.sha256("".join(file.sha256 for file in read).encode()).hexdigest())
 
 
 def _rankers(mined_by: Mined, model: SentenceTransformer) -> Sequence[Ranker]:

@@ -29,13 +29,20 @@ def read(adapter: Path) -> Kept | None:
 
 
 def write(adapter: Path, kept: Kept, save: Callable[[Path], object]) -> None:
-    """Have `save` write the files beside their place, then move them there: whole or not at all."""
+    """Have `save` write the files beside their place, then move them there: whole or not at all.
+
+    One that is killed between two renames leaves the old folder beside the place, under a dot and `.old`.
+    """
     part = adapter.with_name(f".{adapter.name}")
     shutil.rmtree(part, ignore_errors=True)
     save(part)
     (part / _MEASURED).write_text(json.dumps(asdict(kept)) + "\n", "utf-8")
-    shutil.rmtree(adapter, ignore_errors=True)
+    old = adapter.with_name(f".{adapter.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if adapter.exists():
+        adapter.rename(old)  # a folder that holds something cannot be replaced
     part.rename(adapter)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def lowest(run: Path) -> Path:

@@ -4,20 +4,48 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from mozi_engine.errors import RecipeError
 from mozi_engine.training.recipe import load, written
 
+_FED = "fed.json"
 _STOP = "stop"  # a file; while it lies in a run's folder, the training saves and ends with its step
 
 
-def claim(run: Path, recipe: object, *, resume: bool) -> None:
-    """Take the folder for this recipe, which is written into it. Raises RecipeError for another's."""
+@dataclass(frozen=True, slots=True)
+class Fed:
+    """What a recipe does not say of what a run learns from: what its files held, and who shares a step."""
+
+    sha256: str
+    processes: int = 1
+
+
+def claim(run: Path, recipe: object, fed: Fed, *, resume: bool) -> None:
+    """Take the folder for this recipe and data, of which it keeps a note. Raises RecipeError for another's."""
     check(run, recipe, resume=resume)
-    if not resume:
-        run.mkdir(parents=True, exist_ok=True)
-        (run / "recipe.yaml").write_text(written(recipe), "utf-8")
+    if resume:
+        return _check_fed(run, fed)
+    run.mkdir(parents=True, exist_ok=True)
+    (run / "recipe.yaml").write_text(written(recipe), "utf-8")
+    (run / _FED).write_text(json.dumps(asdict(fed)) + "\n", "utf-8")
+    return None
+
+
+def _check_fed(run: Path, fed: Fed) -> None:
+    """Raise RecipeError where the run was begun with something else; one of an older mozi has no note."""
+    if not (run / _FED).exists():
+        return
+    began = Fed(**json.loads((run / _FED).read_bytes()))
+    if began.processes != fed.processes:
+        raise RecipeError(
+            f"{run} was begun in {began.processes} processes, not {fed.processes}: their steps are not the same",
+            hint=f"resume with --gpus {began.processes}",
+        )
+    if began != fed:
+        hint = "bring back the files of data as they were, or begin a new run"
+        raise RecipeError(f"{run} was begun with other data", hint=hint)
 
 
 def check(run: Path, recipe: object, *, resume: bool) -> None:
