@@ -136,7 +136,8 @@ def test_processes_stop_together_when_one_is_asked_to(recipe: SftRecipe, tmp_pat
 )
 def test_two_processes_with_zero_2_are_one_that_accumulates_twice(recipe: SftRecipe, tmp_path: Path) -> None:
     pytest.importorskip("deepspeed")
-    recipe = replace(recipe, steps=6, epochs=20)
+    # AdamW makes a large rate of what the order of a sum changes in a small gradient.
+    recipe = replace(recipe, steps=6, epochs=20, optim=Optim(lr=1e-3, warmup=0.1))
     (tmp_path / "recipe.yaml").write_text(written(recipe))
     trained(replace(recipe, accumulate=2), tmp_path / "one")
     words = ("train", "sft", tmp_path / "recipe.yaml", "zero.stage=2", "--gpus", 2, "--out", tmp_path / "two")

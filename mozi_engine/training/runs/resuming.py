@@ -23,7 +23,7 @@ class Fed:
 
 
 def claim(run: Path, recipe: object, fed: Fed, *, resume: bool) -> None:
-    """Take the folder for this recipe and data, of which it keeps a note. Raises RecipeError for another's."""
+    """Take the folder for this recipe and data; it keeps a note of both. Raises RecipeError for others."""
     check(run, recipe, resume=resume)
     if resume:
         return _check_fed(run, fed)
@@ -40,7 +40,7 @@ def _check_fed(run: Path, fed: Fed) -> None:
     began = Fed(**json.loads((run / _FED).read_bytes()))
     if began.processes != fed.processes:
         raise RecipeError(
-            f"{run} was begun in {began.processes} processes, not {fed.processes}: their steps are not the same",
+            f"{run} was begun in {began.processes} processes, not {fed.processes}",
             hint=f"resume with --gpus {began.processes}",
         )
     if began != fed:
