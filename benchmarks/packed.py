@@ -39,7 +39,8 @@ def pack(run: Path, data: Path, target: Path) -> None:
     asked = papers(data)
     lines = [json.loads((run / "run.json").read_text("utf-8"))]
     for prediction in answers.read(run).values():
-        places = {passage.text: place for place, passage in enumerate(asked[prediction.question_id].passages)}
+        paper = asked[prediction.question_id]
+        places = {passage.text: passage.index for passage in (*paper.opening, *paper.passages)}
         evidence = [places[text] for text in prediction.predicted_evidence]
         lines.append(
             {"question": prediction.question_id, "answer": prediction.predicted_answer, "evidence": evidence}
@@ -56,8 +57,9 @@ def unpack(packed: Path, data: Path, run: Path) -> None:
     (run / "run.json").write_text(json.dumps(head, indent=1) + "\n", "utf-8")
     with (run / "predictions.jsonl").open("w", encoding="utf-8") as file:
         for line in lines:
-            passages = asked[line["question"]].passages
-            evidence = tuple(passages[place].text for place in line["evidence"])
+            paper = asked[line["question"]]
+            texts = {passage.index: passage.text for passage in (*paper.opening, *paper.passages)}
+            evidence = tuple(texts[place] for place in line["evidence"])
             made = Prediction(line["question"], line["answer"], evidence)
             file.write(json.dumps(asdict(made), ensure_ascii=False) + "\n")
 
