@@ -61,7 +61,7 @@ def corpus(folder: Path) -> Corpus:
     """What the folder's manifest tells. Raises DataError for a folder that is no corpus."""
     try:
         known = json.loads((folder / manifest.NAME).read_bytes())
-        options, made = known["options"], "".join(file["sha256"] for file in known["outputs"])
+        options, made = known["options"], "".join(file["sha256"] for file in known.get("outputs", ()))
         digest = hashlib.sha256(made.encode()).hexdigest()
         return Corpus(folder, str(options.get("tokenizer", "")), int(options["bytes_a_token"]), digest)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

@@ -17,6 +17,7 @@ from mozi_engine.errors import ModelError, RecipeError
 from mozi_engine.training.distributed import launch
 from mozi_engine.training.distributed.launch import Launch, Launcher
 from mozi_engine.training.runs import resuming
+from mozi_engine.training.runs.resuming import Fed
 from tests.trainings import sft
 
 RECIPE = sft("tiny", "a.jsonl")
@@ -31,7 +32,7 @@ Follow = Callable[[str], None]
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
     """A run that has a checkpoint."""
-    resuming.claim(tmp_path / "run", RECIPE, resume=False)
+    resuming.claim(tmp_path / "run", RECIPE, Fed("a"), resume=False)
     (tmp_path / "run" / "checkpoints" / "checkpoint-1").mkdir(parents=True)
     return tmp_path / "run"
 

@@ -197,7 +197,7 @@ def test_a_run_of_another_recipe_is_refused(recipe: SftRecipe, tmp_path: Path) -
 
 def test_a_run_whose_data_changed_is_not_gone_on_with(recipe: SftRecipe, tmp_path: Path) -> None:
     kept = Path(recipe.data.train[0])
-    moved = tmp_path / "sft.jsonl"
+    moved = tmp_path / "moved.jsonl"
     moved.write_bytes(kept.read_bytes())
     mine = replace(recipe, data=ConversationData([str(moved)]))
     trained(mine, tmp_path / "run")
@@ -245,12 +245,15 @@ def test_rows_longer_than_the_base_was_made_for_are_told_before_anything_is_load
     recipe: SftRecipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert causal.beyond(replace(recipe, length=512)) is None
-    monkeypatch.setattr(loading, "model", lambda *given: pytest.fail(f"loaded {given}"))
     events: list[object] = []
-    nothing = replace(recipe, length=513, data=ConversationData([str(tmp_path / "nowhere")]))
-    with pytest.raises(DataError):
-        finetune.train(nothing, tmp_path / "run", events.append)
-    assert events[-1] == Beyond(513, 512)
+
+    def load(*given: object) -> None:  # noqa: ARG001
+        assert Beyond(513, 512) in events
+        raise ModelError("loaded")
+
+    monkeypatch.setattr(loading, "model", load)
+    with pytest.raises(ModelError, match="loaded"):
+        finetune.train(replace(recipe, length=513), tmp_path / "run", events.append)
     assert "length=512 fits" in steps.beyond(Beyond(513, 512))
 
 
