@@ -247,7 +247,7 @@ def test_rows_longer_than_the_base_was_made_for_are_told_before_anything_is_load
     assert causal.beyond(replace(recipe, length=512)) is None
     events: list[object] = []
 
-    def load(*given: object) -> None:  # noqa: ARG001
+    def load(*given: object) -> None:
         assert Beyond(513, 512) in events
         raise ModelError("loaded")
 
