@@ -1,6 +1,6 @@
 """How fast `mozi prepare arxiv` is, and what memory it takes, for corpora that grow.
 
-    python benchmarks/prepare.py TEXT.jsonl TOKENIZER.json [--megawords 0.5 1 2 4]
+    python benchmarks/prepare.py TEXT.jsonl TOKENIZER.json [--megawords 0.5 1 2 4] [--a-file 40]
 
 Documents of 6,000 words are made of three-word runs of TEXT's (RedPajama's form), so that they read like
 it to a tokenizer and share no longer runs with each other. Each corpus is prepared by one worker in a
@@ -23,16 +23,16 @@ from pathlib import Path
 from mozi_engine.datasets import arxiv
 from mozi_engine.datasets.manifest import Manifest
 
-WORDS, A_FILE = 6000, 40  # words a document, documents a file
+WORDS = 6000  # a document
 GOAL = 4e9  # tokens: what the original was trained on
 
 
-def make(words: list[str], documents: int, folder: Path) -> None:
-    """So many documents, in files of A_FILE."""
+def make(words: list[str], documents: int, a_file: int, folder: Path) -> None:
+    """So many documents, so many of them a file."""
     chance = random.Random(0)  # noqa: S311
-    for first in range(0, documents, A_FILE):
+    for first in range(0, documents, a_file):
         with (folder / f"{first:06d}.jsonl").open("w") as file:
-            for number in range(first, min(first + A_FILE, documents)):
+            for number in range(first, min(first + a_file, documents)):
                 starts = (chance.randrange(len(words) - 3) for _ in range(WORDS // 3))
                 text = " ".join(word for start in starts for word in words[start : start + 3])
                 file.write(json.dumps({"text": text, "meta": {"arxiv_id": f"made/{number:07d}"}}) + "\n")
@@ -56,6 +56,9 @@ def main() -> None:
     parser.add_argument("text", type=Path)
     parser.add_argument("tokenizer")
     parser.add_argument("--megawords", type=float, nargs="+", default=[0.5, 1, 2, 4])
+    parser.add_argument(
+        "--a-file", type=int, default=40, help="documents a file; at most 100 files are tasks"
+    )
     options = parser.parse_args()
     words = [w for line in options.text.open() for w in json.loads(line)["text"].split() if "%" not in w]
     first: tuple[int, float] | None = None
@@ -64,7 +67,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as name:
             raw, out = Path(name, "raw"), Path(name, "out")
             raw.mkdir()
-            make(words, int(size * 1e6 / WORDS), raw)
+            make(words, int(size * 1e6 / WORDS), options.a_file, raw)
             command = [sys.executable, __file__, "measure", raw, out, options.tokenizer]
             ran = subprocess.run(command, capture_output=True, text=True, check=True)
         tokens, wall, cpu, peak = json.loads(ran.stdout.splitlines()[-1])
