@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from peft import LoraConfig, get_peft_model, prepare_model_for_kbit_training
+from peft import get_peft_model, prepare_model_for_kbit_training
 from transformers import PrinterCallback, TrainingArguments
 
 from mozi_engine import machine
 from mozi_engine.errors import RecipeError
 from mozi_engine.generation import loading
+from mozi_engine.training import lora
 from mozi_engine.training.distributed import launch, zero
 from mozi_engine.training.llm import rows
 from mozi_engine.training.llm.progress import Beyond, Report, Shortened, Watch
@@ -182,18 +183,16 @@ def _model(recipe: CausalRecipe) -> Any:
         model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=recipe.checkpointing)
     elif recipe.checkpointing:
         model.enable_input_require_grads()  # or nothing asks the checkpointed layers for gradients
-    wanted = LoraConfig(
-        r=recipe.lora.rank,
-        lora_alpha=recipe.lora.alpha,
-        lora_dropout=recipe.lora.dropout,
-        target_modules="all-linear",
-        task_type="CAUSAL_LM",
-    )
-    if not recipe.adapter:
-        return get_peft_model(model, wanted)
-    adapted = loading.adapted(model, loading.adapter(Path(recipe.adapter)), dropout=recipe.lora.dropout)
+    adapted = _continued(model, recipe) if recipe.adapter else get_peft_model(model, lora.config(recipe.lora))
+    return lora.mixed(adapted, recipe.weights)
+
+
+def _continued(model: Any, recipe: CausalRecipe) -> Any:
+    """The base with an earlier training's adapter, which must be of the recipe's shape."""
+    wanted = recipe.lora
+    adapted = loading.adapted(model, loading.adapter(Path(recipe.adapter)), dropout=wanted.dropout)
     known = adapted.peft_config["default"]
-    if (known.r, known.lora_alpha) != (wanted.r, wanted.lora_alpha):
+    if (known.r, known.lora_alpha) != (wanted.rank, wanted.alpha):
         raise RecipeError(
             f"the adapter {recipe.adapter} has rank {known.r} and alpha {known.lora_alpha}",
             hint=f"train it on with lora.rank={known.r} lora.alpha={known.lora_alpha}",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from peft import LoraConfig, get_peft_model
+from peft import get_peft_model
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.nn import functional
@@ -17,6 +17,7 @@ from torch.utils.weak import WeakIdKeyDictionary
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from mozi_engine.generation import loading
+from mozi_engine.training import lora as adapters
 from mozi_engine.training.recipe import Lora, Weights
 
 
@@ -53,14 +54,7 @@ class Footprint:
             quantised = _linear(model)
             if weights is Weights.nf4:
                 _as_in_qlora(model, quantised)
-            wanted = LoraConfig(
-                r=lora.rank,
-                lora_alpha=lora.alpha,
-                lora_dropout=lora.dropout,
-                target_modules="all-linear",
-                task_type="CAUSAL_LM",
-            )
-            self._model = get_peft_model(model, wanted)
+            self._model = adapters.mixed(get_peft_model(model, adapters.config(lora)), weights)
         self._mode = FakeTensorMode()
         total = sum(each.numel() for each in self._model.parameters())
         adapter = sum(each.numel() for each in self._model.parameters() if each.requires_grad)
