@@ -12,14 +12,11 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
+import commands
 from encoder import processor
-
-MOZI = str(Path(sys.executable).with_name("mozi"))
 
 
 def main() -> None:
@@ -33,21 +30,19 @@ def main() -> None:
     parser.add_argument("--limit", type=int, default=60, help="replies held out that are measured")
     parser.add_argument("--report", type=Path, required=True)
     options = parser.parse_args()
-    commands = steps(options)
-    for done, command in commands:
-        if not done.exists():
-            subprocess.run([MOZI, *command], check=True)
-    options.report.write_text(report(options, [command for _, command in commands]), "utf-8")
+    made = steps(options)
+    commands.carry_out(made)
+    options.report.write_text(report(options, made), "utf-8")
 
 
-def steps(options: argparse.Namespace) -> list[tuple[Path, list[str]]]:
+def steps(options: argparse.Namespace) -> commands.Steps:
     """What each command leaves behind, and the command."""
     data, run, scores = (options.folder / name for name in ("dialogues", "run", "scores"))
     prepare = ["prepare", "dialogues", str(options.dialogues), str(data), "--held-out", "0.1"]
     train = ["train", "sft", "sft-support-small", f"base={options.base}", "--out", str(run)]
     train += [f"data.train=[{data}/train/sft.jsonl]", f"data.evaluate=[{data}/test/sft.jsonl]", "cut=1.0"]
     train += [f"length={options.length}", f"steps={options.steps}", "accumulate=4", "evaluate_every=0"]
-    train += ["--resume"] if any(run.glob("checkpoints/checkpoint-*")) else []
+    train += commands.resumed(run)
     measure = ["eval", "dialogues", str(data / "test" / "sft.jsonl"), str(scores), "--score-only"]
     measure += ["--limit", str(options.limit), "--perplexity", str(options.base), "--adapter", str(run)]
     return [
@@ -57,18 +52,14 @@ def steps(options: argparse.Namespace) -> list[tuple[Path, list[str]]]:
     ]
 
 
-def report(options: argparse.Namespace, commands: list[list[str]]) -> str:
+def report(options: argparse.Namespace, made: commands.Steps) -> str:
     """The page, from the files that the commands left."""
     folder = options.folder
     flagged = len((folder / "dialogues" / "flagged.jsonl").read_text("utf-8").splitlines())
     train, test = (_lines(folder / "dialogues" / name / "sft.jsonl") for name in ("train", "test"))
-    measured = [json.loads(line) for line in (folder / "run" / "metrics.jsonl").open(encoding="utf-8")]
-    losses = [each["loss"] for each in measured if "loss" in each]
-    held_out = [each["held_out_loss"] for each in measured if "held_out_loss" in each]
+    losses, held_out = (commands.measured(folder / "run", name) for name in ("loss", "held_out_loss"))
     tables = json.loads((folder / "scores" / "report.json").read_text("utf-8"))["tables"]
-    told = "\n".join(f"    mozi {' '.join(command)}" for command in commands).replace(" --resume", "")
-    for path in (options.dialogues, options.base, folder):
-        told = told.replace(str(path), path.name)
+    told = commands.told(made, (options.dialogues, options.base, folder))
     return f"""# An adapter on support dialogues
 
 Written by `benchmarks/support_adapter.py` from the run's own files; {processor()}, {os.cpu_count()} cores.
