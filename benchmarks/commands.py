@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+
+from mozi_engine.training.runs import history
 
 Steps = Sequence[tuple[Path, list[str]]]  # what a command leaves behind, and its words after `mozi`
 
@@ -35,5 +36,5 @@ def resumed(run: Path) -> list[str]:
 
 def measured(run: Path, name: str) -> list[float]:
     """One measure of a training, in the order of its steps."""
-    lines = (run / "metrics.jsonl").read_text("utf-8").splitlines()
-    return [line[name] for line in map(json.loads, lines) if name in line]
+    series = history.read(run).measured(name)
+    return list(series.values) if series else []

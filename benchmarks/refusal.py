@@ -3,7 +3,7 @@
     python benchmarks/refusal.py qasper-test-a-v0.3.json.gz runs/test-retrieved
 
 A run is a folder of `mozi eval qasper`. The less chance the search gives the best passage of a question, the
-surer is the refusal; questions that the model does not refuse are ranked alone too. No model is loaded.
+surer is the refusal; what the model refuses is ranked by itself too. No model is loaded.
 """
 
 from __future__ import annotations
@@ -54,9 +54,8 @@ def questions(
         for question in paper.questions:
             if question.id in predictions:
                 (first,) = retriever.search(question.text, 1)
-                missing = sum(each.type == "none" for each in question.references)
                 said = predictions[question.id].predicted_answer == UNANSWERABLE
-                yield first.chance or 0.0, said, missing * 2 > len(question.references)
+                yield first.chance or 0.0, said, question.unanswerable
 
 
 def cell(refusals: Sequence[Refusal], precision: float, absent: int) -> str:

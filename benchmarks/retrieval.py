@@ -231,8 +231,8 @@ def doubts(papers: Sequence[QasperPaper], idea: Idea) -> str:
     """How many questions each threshold on the first passage's chance doubts, answered or not."""
     questions = [(paper.id, question) for paper in papers for question in paper.questions]
     first = {key: float(scores.max()) for key, scores in idea.scores.items()}
-    refused = [first[key, q.text] for key, q in questions if unanswered(q)]
-    answered = [first[key, q.text] for key, q in questions if not unanswered(q)]
+    refused = [first[key, q.text] for key, q in questions if q.unanswerable]
+    answered = [first[key, q.text] for key, q in questions if not q.unanswerable]
     apart = [float(scores.max()) for scores in idea.strangers]
     lines = [
         f"{idea.name}: {len(answered)} questions that the paper answers, {len(refused)} that annotators call"
@@ -244,11 +244,6 @@ def doubts(papers: Sequence[QasperPaper], idea: Idea) -> str:
         shares = (np.mean(np.array(values) < limit) for values in (answered, refused, apart))
         lines.append(f"| {limit} | {' | '.join(f'{share:.0%}' for share in shares)} |")
     return "\n".join(lines)
-
-
-def unanswered(question: Question) -> bool:
-    """Whether most annotators say that the paper does not answer."""
-    return sum(reference.type == "none" for reference in question.references) * 2 > len(question.references)
 
 
 def cutoffs(papers: Sequence[QasperPaper], idea: Idea) -> str:

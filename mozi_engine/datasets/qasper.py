@@ -47,6 +47,11 @@ class Question:
         """The paragraphs that any annotator rests on."""
         return frozenset(text for reference in self.references for text in reference.evidence)
 
+    @property
+    def unanswerable(self) -> bool:
+        """Whether most annotators say that the paper does not answer."""
+        return sum(reference.type == "none" for reference in self.references) * 2 > len(self.references)
+
 
 @dataclass(frozen=True, slots=True)
 class QasperPaper:

@@ -60,7 +60,7 @@ def answerability(papers: Sequence[QasperPaper], predictions: Predictions) -> Ta
     Questions without a prediction are left out.
     """
     asked = [q for paper in papers for q in paper.questions if q.id in predictions]
-    absent = {q.id: sum(r.type == "none" for r in q.references) * 2 > len(q.references) for q in asked}
+    absent = {q.id: q.unanswerable for q in asked}
     said = {q.id: predictions[q.id].predicted_answer == UNANSWERABLE for q in asked}
     right = {key: float(absent[key] and said[key]) for key in said}
     measures = (
