@@ -94,6 +94,18 @@ def test_logits_are_computed_where_the_next_token_is_learned_and_nowhere_else(mo
     )
 
 
+@given(st.lists(st.lists(st.integers(1, 90), min_size=1, max_size=3), min_size=1, max_size=3))
+def test_rows_of_every_length_have_one_of_few_widths_and_nothing_more_to_learn(
+    sizes: list[list[int]],
+) -> None:
+    rows = batch([tuple(Example((1,) * size, (2,) * size) for size in row) for row in sizes])
+    longest = max(map(sum, sizes))
+    width = rows["input_ids"].shape[1]
+    assert width % 64 == 0
+    assert longest <= width < longest + 64
+    assert [int((row != IGNORED).sum()) for row in rows["labels"]] == list(map(sum, sizes))
+
+
 def test_a_leak_would_be_seen(model: Any) -> None:
     rows = batch([tuple(map(example, row)) for row in ROWS])
     width = rows["input_ids"].shape[1]

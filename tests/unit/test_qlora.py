@@ -17,7 +17,7 @@ import torch
 from bitsandbytes import functional
 
 from mozi_engine.generation import loading
-from mozi_engine.training.recipe import Weights
+from mozi_engine.training.recipe import ConversationData, Weights
 from tests import tiny_llama
 from tests.trainings import after, metrics, same, sft, talks, trained, weights, write
 
@@ -44,3 +44,18 @@ def test_a_base_in_4_bits_is_trained_on_and_resumed_to_the_same_adapter(tmp_path
     trained(recipe, tmp_path / "resumed", resume=True)
     assert same(tmp_path / "resumed", tmp_path / "unbroken")
     assert metrics(tmp_path / "resumed") == metrics(tmp_path / "unbroken")
+
+
+def test_an_evaluation_changes_nothing_of_what_a_base_in_4_bits_learns(tmp_path: Path) -> None:
+    base = tiny_llama.build(tmp_path / "base", hidden_size=64, intermediate_size=128)
+    data = write(tmp_path / "sft.jsonl", talks(8))
+    recipe = replace(sft(base, data, steps=3), weights=Weights.nf4)
+    trained(recipe, tmp_path / "unmeasured")
+    measured = replace(recipe, data=ConversationData([data], [data]), evaluate_every=1)
+    trained(measured, tmp_path / "measured")
+    assert losses(tmp_path / "measured") == losses(tmp_path / "unmeasured")
+
+
+def losses(run: Path) -> list[float]:
+    """What each step lost."""
+    return [line["loss"] for line in metrics(run) if "loss" in line]

@@ -180,7 +180,9 @@ def _model(recipe: CausalRecipe) -> Any:
     model = loading.model(recipe.base, recipe.weights.value)
     model.config.use_cache = False
     if recipe.weights is Weights.nf4:
-        model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=recipe.checkpointing)
+        model = prepare_model_for_kbit_training(
+            lora.learnable(model), use_gradient_checkpointing=recipe.checkpointing
+        )
     elif recipe.checkpointing:
         model.enable_input_require_grads()  # or nothing asks the checkpointed layers for gradients
     adapted = _continued(model, recipe) if recipe.adapter else get_peft_model(model, lora.config(recipe.lora))

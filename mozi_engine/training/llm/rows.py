@@ -6,6 +6,7 @@ first token of each is never a target, so that none is predicted from another.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -15,6 +16,10 @@ from torch import Tensor
 from torch.nn import functional
 
 IGNORED = -100  # a label that is no target, to torch's cross entropy
+
+# oneDNN compiles each product of matrices anew for each width, which takes time, and keeps the last 1,024 of
+# them, which takes gigabytes; in rows of few widths they are found again (docs/results/memory.md).
+_MULTIPLE = 64  # tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +54,18 @@ def tokens(row: Row) -> int:
 def batch(rows: Sequence[Row]) -> dict[str, Tensor]:
     """Rows as tensors (rows, tokens), filled up at the end: input_ids, position_ids, labels.
 
+    What they are filled with follows the last text as more of it would, so that no mask is needed: nothing
+    before it attends to it. Their width is a multiple of 64.
+
     `logits_to_keep` is true where the next token is learned: transformers computes logits there alone, and
     answers are a few tokens of a paper's hundreds. `shift_labels` are those next tokens (learned).
     """
-    width = max(map(tokens, rows))
+    width = _MULTIPLE * math.ceil(max(map(tokens, rows)) / _MULTIPLE)
     columns: dict[str, list[list[int]]] = {"input_ids": [], "position_ids": [], "labels": []}
     for row in rows:
+        *before, last = row
         free = width - tokens(row)
-        filled = (*row, Example((0,) * free, (IGNORED,) * free))
+        filled = (*before, Example(last.ids + (0,) * free, last.labels + (IGNORED,) * free))
         columns["input_ids"].append([token for example in filled for token in example.ids])
         columns["position_ids"].append([place for example in filled for place in range(len(example.ids))])
         columns["labels"].append([label for example in filled for label in example.labels])
